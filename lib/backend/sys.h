@@ -3,8 +3,7 @@
  * The one seam between the POSIX side and the system. A call sys_NAME is the
  * system's NAME, inlined; built with PIKE_SEAM it goes through the table
  * pike__sys, whose entries a test replaces. Nothing in lib/backend calls the
- * system by another way. (port_posix.c has its own three calls: clock, mutex,
- * fork.)
+ * system by another way, and lib/port_posix.c reads its clocks here.
  */
 #ifndef PIKE_LIB_BACKEND_SYS_H
 #define PIKE_LIB_BACKEND_SYS_H
