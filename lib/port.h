@@ -26,4 +26,7 @@ int pike__port_init(void);
 void pike__port_lock(void);
 void pike__port_unlock(void);
 
+/* Lets another thread run. */
+void pike__port_yield(void);
+
 #endif

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <pike.h>
 
 #include "backend/sys.h"
@@ -63,4 +64,9 @@ void pike__port_lock(void)
 void pike__port_unlock(void)
 {
 	pthread_mutex_unlock(&port_mutex);
+}
+
+void pike__port_yield(void)
+{
+	sched_yield();
 }

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ring of completions that wait to be reaped. It never overflows: an op
+ * holds a place from submit on (room), and shots of multishot ops have places
+ * of their own (shots_left).
+ */
+#ifndef PIKE_LIB_DONE_H
+#define PIKE_LIB_DONE_H
+
+#include <stdbool.h>
+#include <pike.h>
+
+struct pike__done {
+	struct pike_completion *next; /* filled next */
+	struct pike_completion *end;
+	struct pike_completion *base;
+	uint32_t count;      /* filled */
+	uint32_t room;       /* ops that may still be accepted */
+	uint32_t cap;        /* places in all */
+	uint32_t shots_left; /* shots that may still be given */
+	uint32_t shots;      /* completions with PIKE_MORE in the ring */
+};
+
+/* ops places for ops and shots for shots; false when out of memory. */
+bool pike__done_open(struct pike__done *d, uint32_t ops, uint32_t shots);
+void pike__done_free(struct pike__done *d);
+/* Makes room for more ops; false when out of memory. */
+bool pike__done_grow(struct pike__done *d);
+
+/* The next place; the caller fills every field. A place was held for it. */
+static inline struct pike_completion *pike__done_add(struct pike__done *d)
+{
+	struct pike_completion *c = d->next;
+
+	d->next = c + 1 == d->end ? d->base : c + 1;
+	d->count++;
+	return c;
+}
+
+/* Moves up to max of the oldest to out, in order. */
+uint32_t pike__done_take(
+    struct pike__done *d, struct pike_completion *out, uint32_t max);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of handles: chunks that are never moved, found through an array
+ * of pointers whose unused entries name a handle that nothing matches. */
+#include "config.h"
+
+#include <string.h>
+
+#include "alloc.h"
+#include "grow.h"
+#include "handle.h"
+
+static struct pike__handle no_handle;
+
+/* Doubles the array of pointers. */
+static bool table_grow(struct pike__handles *t)
+{
+	uint32_t room = t->at ? (t->mask + 1) * 2 : PIKE__HANDLE_CHUNK;
+	uint32_t from = t->at ? t->mask + 1 : 0;
+	struct pike__handle **at = pike__realloc(t->at, room * sizeof *at);
+
+	if (!at)
+		return false;
+	for (uint32_t i = from; i < room; i++)
+		at[i] = &no_handle;
+	t->at = at;
+	t->mask = room - 1;
+	return true;
+}
+
+bool pike__handles_open(struct pike__handles *t)
+{
+	memset(t, 0, sizeof *t);
+	return table_grow(t);
+}
+
+void pike__handles_free(struct pike__handles *t)
+{
+	for (uint32_t i = 0; i < t->count / PIKE__HANDLE_CHUNK; i++)
+		pike__free(t->chunks[i]);
+	pike__free(t->chunks);
+	pike__free(t->at);
+	memset(t, 0, sizeof *t);
+}
+
+bool pike__handles_reserve(struct pike__handles *t)
+{
+	uint32_t chunks = t->count / PIKE__HANDLE_CHUNK;
+	struct pike__handle *chunk;
+
+	if (t->free)
+		return true;
+	if (t->count > t->mask && !table_grow(t))
+		return false;
+	if (!pike__grow((void **)&t->chunks, &t->chunks_cap, chunks + 1,
+		sizeof *t->chunks))
+		return false;
+	chunk = pike__alloc(PIKE__HANDLE_CHUNK * sizeof *chunk);
+	if (!chunk)
+		return false;
+	memset(chunk, 0, PIKE__HANDLE_CHUNK * sizeof *chunk);
+	for (uint32_t i = PIKE__HANDLE_CHUNK; i-- > 0;) {
+		chunk[i].index = t->count + i;
+		chunk[i].generation = PIKE__GENERATION_FIRST;
+		chunk[i].next = t->free;
+		t->free = &chunk[i];
+		t->at[t->count + i] = &chunk[i];
+	}
+	t->chunks[chunks] = chunk;
+	t->count += PIKE__HANDLE_CHUNK;
+	return true;
+}
+
+struct pike__handle *pike__handle_take(
+    struct pike__handles *t, int64_t fd, enum pike__kind kind, unsigned flags)
+{
+	struct pike__handle *h = t->free;
+	uint8_t state = PIKE__READY;
+
+	t->free = h->next;
+	if (kind != PIKE__SOCKET_STREAM)
+		state |= PIKE__SPECIAL;
+	memset(h->lane, 0, sizeof h->lane);
+	h->lane[PIKE__READS].state = state;
+	h->lane[PIKE__WRITES].state = state;
+	h->self = (pike_handle)((uint64_t)h->generation << 32 | h->index);
+	h->closing = NULL;
+	h->next = NULL;
+	h->fd = fd;
+	h->pending = 0;
+	h->flags = (uint16_t)flags;
+	h->kind = (uint8_t)kind;
+	h->family = PIKE_AF_UNSPEC;
+	return h;
+}
+
+void pike__handle_give(struct pike__handles *t, struct pike__handle *h)
+{
+	h->self = 0;
+	h->fd = -1;
+	h->generation = pike__generation_next(h->generation);
+	h->next = t->free;
+	t->free = h;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A handle: one descriptor, the lanes of ops that wait on it, and what is
+ * remembered of its readiness.
+ */
+#ifndef PIKE_LIB_HANDLE_H
+#define PIKE_LIB_HANDLE_H
+
+#include <stdbool.h>
+#include <pike.h>
+
+#include "op.h"
+
+struct pike__slot;
+
+/*
+ * What is known of a lane. READY belongs to the backend. A lane whose state is
+ * READY and nothing else takes an op without any waiting.
+ */
+enum {
+	PIKE__READY = 0x01,  /* trying may succeed */
+	PIKE__BUSY = 0x02,   /* ops wait in it */
+	PIKE__FAILED = 0x04, /* error is set */
+	PIKE__SPECIAL = 0x08 /* not a plain stream socket */
+};
+
+struct pike__lane {
+	struct pike__slot *head, *tail;
+	int32_t error; /* the PIKE_E code that all later ops get; 0: none */
+	uint8_t state; /* PIKE__READY, ... */
+};
+
+enum pike__kind {
+	PIKE__SOCKET_STREAM,
+	PIKE__SOCKET_PACKET, /* datagrams and sequenced packets */
+	PIKE__PIPE,
+	PIKE__TERMINAL,
+	PIKE__FILE,
+	PIKE__OTHER
+};
+
+enum {
+	PIKE__OPENED = 0x0001,     /* by pike: closed with the queue */
+	PIKE__REGISTERED = 0x0002, /* the poller knows it */
+	PIKE__EXPOSED = 0x0004,    /* others may hold the same description */
+	PIKE__UNBLOCKED = 0x0008,  /* O_NONBLOCK was set by pike */
+	PIKE__LISTENS = 0x0010,
+	PIKE__CONNECTED = 0x0020,
+	PIKE__HUNG_UP = 0x0040,  /* no further edge may come */
+	PIKE__RESET = 0x0080,    /* the peer's reset was seen by a send */
+	PIKE__RUNNABLE = 0x0100, /* on the backend's list of the unfinished */
+	PIKE__DRAINS = 0x0200,   /* a short read means empty */
+	PIKE__ON_LATER = 0x0800, /* on the list of those tried later */
+	PIKE__HELD = 0x0400      /* being ended: nothing is started */
+};
+
+struct pike__handle {
+	pike_handle self; /* 0 while free */
+	struct pike__lane lane[PIKE__LANES];
+	struct pike__slot *closing; /* the close that waits for the others */
+	struct pike__handle *next;  /* free, or runnable */
+	struct pike__handle *later; /* to be tried again after a while */
+	int64_t fd;
+	uint32_t index;
+	uint32_t generation;
+	uint32_t pending; /* ops in the lanes */
+	uint16_t flags;   /* PIKE__OPENED, ... */
+	uint8_t kind;     /* enum pike__kind */
+	uint8_t family;   /* PIKE_AF_*, of a socket */
+};
+
+#define PIKE__HANDLE_CHUNK 64
+
+struct pike__handles {
+	struct pike__handle **at; /* always mask + 1 entries, never null */
+	uint32_t mask;
+	uint32_t count;
+	uint32_t chunks_cap;
+	struct pike__handle **chunks;
+	struct pike__handle *free;
+};
+
+bool pike__handles_open(struct pike__handles *t);
+void pike__handles_free(struct pike__handles *t);
+
+/* At least one free handle; false when out of memory. */
+bool pike__handles_reserve(struct pike__handles *t);
+
+/* Takes the free handle that a reserve has made sure of. */
+struct pike__handle *pike__handle_take(
+    struct pike__handles *t, int64_t fd, enum pike__kind kind, unsigned flags);
+void pike__handle_give(struct pike__handles *t, struct pike__handle *h);
+
+/* The handle of a name, or null when stale. */
+static inline struct pike__handle *pike__handle_find(
+    const struct pike__handles *t, pike_handle name)
+{
+	struct pike__handle *h = t->at[(uint32_t)name & t->mask];
+
+	return h->self == name && name > 0 ? h : NULL;
+}
+
+/* From now on every op of this lane gets the error. */
+static inline void pike__lane_fail(struct pike__lane *lane, int error)
+{
+	if (lane->error)
+		return;
+	lane->error = error;
+	lane->state |= PIKE__FAILED;
+}
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A slot holds one accepted op until it is finished. Slots are made in chunks
+ * that are never moved, and are found again by an id that carries the slot's
+ * generation.
+ */
+#ifndef PIKE_LIB_SLOT_H
+#define PIKE_LIB_SLOT_H
+
+#include <stdbool.h>
+#include <pike.h>
+
+struct pike__handle;
+
+/* Copies of the small things that an op points to. */
+union pike__extra {
+	struct pike_addr addr;
+	struct pike_iovec iov[PIKE_IOV_COPIED];
+	union pike__extra *next_free;
+};
+
+enum pike__slot_state {
+	PIKE__FREE,
+	PIKE__WAITING, /* in its lane, behind others */
+	PIKE__STARTED, /* the backend's, or a timer */
+	PIKE__ENDING   /* asked to end; the backend will say when */
+};
+
+struct pike__slot {
+	struct pike_op op; /* as submitted; pointers may be to extra */
+	struct pike__slot *next, *prev; /* in a lane, a list or the free list */
+	struct pike__slot *held;        /* next of the paused or the cancels */
+	struct pike__handle *handle;
+	union pike__extra *extra;
+	size_t moved; /* bytes so far; expirations of a timer */
+	uint32_t index;
+	uint32_t generation;
+	uint32_t due;   /* place in the heap of deadlines; 0: none */
+	uint32_t shots; /* results not yet reaped */
+	int32_t why;    /* PIKE_ECANCELED or PIKE_ETIME once asked to end */
+	uint8_t state;  /* enum pike__slot_state */
+	uint8_t lane;   /* enum pike__lane_no */
+	uint8_t paused; /* waits until results are reaped */
+	uint8_t phase;  /* the backend's */
+};
+
+#define PIKE__SLOT_CHUNK 64
+
+struct pike__slots {
+	struct pike__slot *free;
+	union pike__extra *free_extra;
+	struct pike__slot **chunks;
+	union pike__extra **extra_chunks;
+	uint32_t count;      /* slots made */
+	uint32_t chunks_cap; /* room in chunks */
+	uint32_t extra_count;
+	uint32_t extra_cap;
+};
+
+/* At least one free slot (and extra, when wanted): false when out of memory. */
+bool pike__slots_reserve(struct pike__slots *s, bool extra);
+/* Makes n slots and extras at once. */
+bool pike__slots_fill(struct pike__slots *s, uint32_t n);
+void pike__slots_free(struct pike__slots *s);
+
+static inline struct pike__slot *pike__slot_at(
+    struct pike__slots *s, uint32_t index)
+{
+	return &s->chunks[index / PIKE__SLOT_CHUNK][index % PIKE__SLOT_CHUNK];
+}
+
+static inline pike_id pike__slot_id(const struct pike__slot *s)
+{
+	return (pike_id)((uint64_t)s->generation << 32 | s->index);
+}
+
+/* Takes the free slot that a reserve has made sure of. */
+static inline struct pike__slot *pike__slot_take(struct pike__slots *s)
+{
+	struct pike__slot *slot = s->free;
+
+	s->free = slot->next;
+	return slot;
+}
+
+/* The live slot of an id, or null. */
+struct pike__slot *pike__slot_find(struct pike__slots *s, pike_id id);
+
+/* Ends an id: the slot is free for another. */
+void pike__slot_give(struct pike__slots *s, struct pike__slot *slot);
+
+/* Gives the slot an extra that a reserve has made sure of. */
+void pike__slot_extend(struct pike__slots *s, struct pike__slot *slot);
+
+#endif
