@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of the backends that this library was built with. */
+#include "config.h"
+
+#include "backend.h"
+
+#ifdef PIKE_HAVE_EPOLL
+extern const struct pike__backend pike__backend_epoll;
+#endif
+
+const struct pike__backend *const pike__backends[] = {
+#ifdef PIKE_HAVE_EPOLL
+    &pike__backend_epoll,
+#endif
+    NULL,
+};

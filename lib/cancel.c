@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Asking ops to end: one, all of a handle, before its close. A backend may end
+ * an op at once or later; close and cancel ops wait for what they asked.
+ */
+#include "config.h"
+
+#include "queue.h"
+
+int pike__end(struct pike_queue *q, struct pike__slot *slot, int why)
+{
+	if (slot->op.opcode == PIKE_CLOSE || slot->op.opcode == PIKE_CANCEL)
+		return -PIKE_EINVAL;
+	if (slot->state == PIKE__ENDING)
+		return -PIKE_EALREADY;
+	slot->why = why;
+	if (slot->state == PIKE__STARTED && slot->op.opcode != PIKE_TIMER) {
+		slot->state = PIKE__ENDING;
+		q->backend->cancel(q, slot);
+	} else {
+		struct pike__result r = pike__ended(slot);
+
+		pike__finish(q, slot, &r);
+	}
+	return 0;
+}
+
+/*
+ * Ends the ops in the order they were submitted, lane by lane; nothing that
+ * waits behind them is started meanwhile.
+ */
+int pike__end_all(struct pike_queue *q, struct pike__handle *h)
+{
+	uint16_t held = h->flags & PIKE__HELD;
+	int n = 0;
+
+	h->flags |= PIKE__HELD;
+	for (int lane = 0; lane < PIKE__LANES; lane++) {
+		struct pike__slot *next;
+
+		for (struct pike__slot *s = h->lane[lane].head; s; s = next) {
+			next = s->next;
+			if (pike__end(q, s, PIKE_ECANCELED) == 0)
+				n++;
+		}
+	}
+	if (!held)
+		h->flags &= (uint16_t)~PIKE__HELD;
+	return n;
+}
+
+/* ---- close ---- */
+
+static void close_now(struct pike_queue *q, struct pike__handle *h)
+{
+	struct pike__slot *slot = h->closing;
+	struct pike__result r = {0};
+
+	/* The descriptor is gone whatever close says: there is nothing that an
+	 * application could do about it. */
+	r.os_error = q->backend->drop(q, h, true);
+	slot->handle = NULL;
+	pike__handle_give(&q->handles, h);
+	pike__finish(q, slot, &r);
+}
+
+pike_id pike__submit_close(struct pike_queue *q, struct pike__slot *slot)
+{
+	struct pike__handle *h = slot->handle;
+	pike_id id = pike__slot_id(slot);
+
+	h->flags |= PIKE__HELD;
+	pike__end_all(q, h);
+	h->closing = slot;
+	if (!h->pending)
+		close_now(q, h);
+	return id;
+}
+
+/* ---- cancel as an op ---- */
+
+static bool handle_ending(const struct pike__handle *h)
+{
+	for (int lane = 0; lane < PIKE__LANES; lane++)
+		for (struct pike__slot *s = h->lane[lane].head; s; s = s->next)
+			if (s->state == PIKE__ENDING)
+				return true;
+	return false;
+}
+
+/* Whether what a cancel op was for has ended. */
+static bool cancel_ripe(struct pike_queue *q, const struct pike__slot *slot)
+{
+	const struct pike__handle *h;
+
+	if (slot->op.u.cancel.id)
+		return !pike__slot_find(&q->slots, slot->op.u.cancel.id);
+	h = pike__handle_find(&q->handles, slot->op.handle);
+	return !h || !handle_ending(h);
+}
+
+static void cancel_result(const struct pike__slot *slot, struct pike__result *r)
+{
+	int asked = (int)(int64_t)slot->moved;
+
+	*r = (struct pike__result){.res = asked};
+	if (asked < 0)
+		r->err = -asked;
+}
+
+pike_id pike__submit_cancel(struct pike_queue *q, struct pike__slot *slot)
+{
+	pike_id id = pike__slot_id(slot);
+	struct pike__result r;
+	int asked;
+
+	if (slot->op.u.cancel.id) {
+		asked = pike_cancel(q, slot->op.u.cancel.id);
+	} else {
+		struct pike__handle *h =
+		    pike__handle_find(&q->handles, slot->op.handle);
+
+		asked = h && !h->closing ? pike__end_all(q, h) : -PIKE_EBADF;
+	}
+	slot->moved = (size_t)(int64_t)asked;
+	if (asked == -PIKE_EINVAL || cancel_ripe(q, slot)) {
+		cancel_result(slot, &r);
+		pike__finish(q, slot, &r);
+	} else {
+		slot->held = q->cancels;
+		q->cancels = slot;
+	}
+	return id;
+}
+
+void pike__after(struct pike_queue *q, struct pike__handle *h)
+{
+	struct pike__slot **at = &q->cancels;
+
+	while (*at) {
+		struct pike__slot *slot = *at;
+		struct pike__result r;
+
+		if (!cancel_ripe(q, slot)) {
+			at = &slot->held;
+			continue;
+		}
+		*at = slot->held;
+		cancel_result(slot, &r);
+		pike__finish(q, slot, &r);
+		at = &q->cancels;
+	}
+	if (h && h->closing && !h->pending)
+		close_now(q, h);
+}
+
+/* ---- cancel as a call ---- */
+
+int pike_cancel(struct pike_queue *q, pike_id id)
+{
+	int bad = pike__queue_usable(q);
+	struct pike__slot *slot;
+
+	if (bad)
+		return bad;
+	slot = pike__slot_find(&q->slots, id);
+	bad = slot ? pike__end(q, slot, PIKE_ECANCELED) : -PIKE_ENOENT;
+	if (q->pollable)
+		pike__show(q);
+	return bad;
+}
+
+int pike_cancel_handle(struct pike_queue *q, pike_handle name)
+{
+	int bad = pike__queue_usable(q);
+	struct pike__handle *h;
+
+	if (bad)
+		return bad;
+	h = pike__handle_find(&q->handles, name);
+	bad = h && !h->closing ? pike__end_all(q, h) : -PIKE_EBADF;
+	if (q->pollable)
+		pike__show(q);
+	return bad;
+}

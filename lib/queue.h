@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* A queue: everything that its ops, handles and timers share. */
+#ifndef PIKE_LIB_QUEUE_H
+#define PIKE_LIB_QUEUE_H
+
+#include <stdatomic.h>
+
+#include "backend.h"
+#include "done.h"
+#include "handle.h"
+#include "inbox.h"
+#include "port.h"
+#include "slot.h"
+#include "timer.h"
+
+#define PIKE__REPORT_SIZE 512
+
+struct pike_queue {
+	/* Touched by other threads and by signal handlers, and never cleared:
+	 * a late caller may still be on its way out of a closed queue. */
+	_Atomic uint32_t users; /* inside pike_post or pike_wake */
+	_Atomic bool open;
+	_Atomic bool asleep; /* a post has to wake it */
+	_Atomic bool woken;
+
+	/* Read or written by each op. */
+	_Atomic unsigned born; /* pike__port_forks at open; PIKE__DEAD */
+	uint32_t unpolled;     /* reaps since the system was last asked */
+	struct pike__handles handles;
+	struct pike__done done;
+	struct pike__slots slots;
+	const struct pike__backend *backend;
+	void *backend_state;
+	uint32_t at_once;              /* counts ops that needed no slot */
+	uint32_t live;                 /* slots in use */
+	struct pike__timers deadlines; /* monotonic clock */
+	struct pike__timers realtime;
+	struct pike__slot *paused;  /* through held */
+	struct pike__slot *cancels; /* that wait for their targets */
+	uint32_t ops_max;
+	uint32_t features_off;
+	bool pollable;
+	bool posts_first; /* whose turn it is in a reap */
+
+	struct pike__inbox inbox;
+
+	struct pike_queue *next_closed;
+	char report[PIKE__REPORT_SIZE];
+};
+
+#define PIKE__DEAD (~0u)
+
+/* 0 when the owning thread may use the queue, else the code that says why not.
+ */
+static inline int pike__queue_usable(const struct pike_queue *q)
+{
+	unsigned born;
+
+	if (!q)
+		return -PIKE_EBADF;
+	born = atomic_load_explicit(&q->born, memory_order_relaxed);
+	if (born == pike__port_forks)
+		return 0;
+	return born == PIKE__DEAD ? -PIKE_EBADF : -PIKE_EPERM;
+}
+
+/* Ends an op of any state; why is PIKE_ECANCELED or PIKE_ETIME. 0 or a code,
+ * as pike_cancel. */
+int pike__end(struct pike_queue *q, struct pike__slot *slot, int why);
+
+/* Finishes what is due by now. */
+void pike__expire(struct pike_queue *q);
+/* How long a wait may last, at most limit (-1: without end). */
+int64_t pike__wait_limit(const struct pike_queue *q, int64_t limit);
+/* Starts the paused ops that may go on. */
+void pike__resume(struct pike_queue *q);
+
+/* Asks all ops pending on a handle to end; how many were asked. */
+int pike__end_all(struct pike_queue *q, struct pike__handle *h);
+
+/* An accepted close or cancel: the core does these by itself. */
+pike_id pike__submit_close(struct pike_queue *q, struct pike__slot *slot);
+pike_id pike__submit_cancel(struct pike_queue *q, struct pike__slot *slot);
+
+/* What an ended op leaves to do: its handle's close, cancels that waited. */
+void pike__after(struct pike_queue *q, struct pike__handle *h);
+
+/* A new slot that holds the op; everything was reserved. */
+struct pike__slot *pike__slot_new(
+    struct pike_queue *q, struct pike__handle *h, const struct pike_op *op);
+
+/* Lets the pollable descriptor, if there is one, show how things stand. */
+void pike__show(struct pike_queue *q);
+
+#endif

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Giving completions out, waiting for more, and what time does meanwhile:
+ * timers, deadlines, paused ops that go on.
+ */
+#include "config.h"
+
+#include <limits.h>
+
+#include "queue.h"
+
+/*
+ * While there is something to give, the system is not asked for more, but for
+ * one time in so many reaps: an application that always keeps the ring filled
+ * (with ops that end at once) must not starve what waits for an event.
+ */
+#define UNPOLLED_MAX 64
+
+/* ---- time ---- */
+
+static void timer_fired(
+    struct pike_queue *q, struct pike__slot *slot, int64_t when, int64_t now)
+{
+	struct pike__timers *t = slot->op.op_flags & PIKE_TIMER_REALTIME
+				     ? &q->realtime
+				     : &q->deadlines;
+	int64_t period = slot->op.u.timer.period_ns;
+	struct pike__result r = {.res = 1};
+
+	if (!(slot->op.flags & PIKE_MULTISHOT)) {
+		pike__finish(q, slot, &r);
+		return;
+	}
+
+	int64_t times = (now - when) / period + 1;
+
+	pike__timer_remove(t, &q->slots, slot);
+	pike__timer_add(
+	    t, &q->slots, slot, pike__time_after(when, times * period));
+	slot->moved += (size_t)times;
+	if (!pike__may_shoot(q, slot))
+		return;
+	r.res = (int64_t)slot->moved;
+	slot->moved = 0;
+	pike__shot(q, slot, &r);
+}
+
+static void heap_expire(
+    struct pike_queue *q, struct pike__timers *t, int64_t now)
+{
+	uint32_t n = t->count; /* each entry at most once in a call */
+
+	while (n-- > 0 && t->count && t->at[0].when <= now) {
+		struct pike__slot *slot =
+		    pike__slot_at(&q->slots, t->at[0].slot);
+
+		if (slot->op.opcode == PIKE_TIMER) {
+			timer_fired(q, slot, t->at[0].when, now);
+			continue;
+		}
+		pike__timer_remove(t, &q->slots, slot);
+		pike__end(q, slot, PIKE_ETIME);
+	}
+}
+
+void pike__expire(struct pike_queue *q)
+{
+	if (q->deadlines.count)
+		heap_expire(q, &q->deadlines, pike__port_monotonic());
+	if (q->realtime.count)
+		heap_expire(q, &q->realtime, pike__port_realtime());
+}
+
+static int64_t sooner(int64_t limit, int64_t when, int64_t now)
+{
+	int64_t left = when > now ? when - now : 0;
+
+	if (when == INT64_MAX)
+		return limit;
+	return limit < 0 || left < limit ? left : limit;
+}
+
+int64_t pike__wait_limit(const struct pike_queue *q, int64_t limit)
+{
+	if (q->deadlines.count)
+		limit = sooner(limit, pike__timers_next(&q->deadlines),
+		    pike__port_monotonic());
+	if (q->realtime.count)
+		limit = sooner(limit, pike__timers_next(&q->realtime),
+		    pike__port_realtime());
+	return limit;
+}
+
+/* ---- paused ops ---- */
+
+static void resume_one(struct pike_queue *q, struct pike__slot *slot)
+{
+	struct pike__result r;
+
+	if (slot->op.opcode != PIKE_TIMER) {
+		if (q->backend->start(q, slot, &r))
+			pike__finish(q, slot, &r);
+	} else if (slot->moved && pike__may_shoot(q, slot)) {
+		r = (struct pike__result){.res = (int64_t)slot->moved};
+		slot->moved = 0;
+		pike__shot(q, slot, &r);
+	}
+}
+
+/* An op that pauses again goes to the front, and ends the walk or is passed
+ * over by the same conditions that made it pause. */
+void pike__resume(struct pike_queue *q)
+{
+	struct pike__slot **at = &q->paused;
+
+	while (*at && q->done.shots_left) {
+		struct pike__slot *slot = *at;
+
+		if (slot->shots && pike__op_writes(&slot->op)) {
+			at = &slot->held;
+			continue;
+		}
+		*at = slot->held;
+		slot->paused = 0;
+		resume_one(q, slot);
+	}
+}
+
+/* ---- giving out ---- */
+
+static unsigned take_posts(
+    struct pike_queue *q, struct pike_completion *out, unsigned max)
+{
+	unsigned n = 0;
+
+	while (n < max) {
+		struct pike_completion *c = &out[n];
+
+		*c = (struct pike_completion){.flags = PIKE_POSTED};
+		if (!pike__inbox_take(&q->inbox, &c->user_data, &c->res))
+			break;
+		if (c->res < 0 && c->res >= -PIKE_EUNKNOWN)
+			c->err = (int32_t)-c->res;
+		n++;
+	}
+	return n;
+}
+
+/* Shots that were given out have left their places to others. */
+static unsigned shots_taken(
+    struct pike_queue *q, const struct pike_completion *out, unsigned n)
+{
+	unsigned shots = 0;
+
+	for (unsigned i = 0; i < n && q->done.shots; i++) {
+		struct pike__slot *slot;
+
+		if (!(out[i].flags & PIKE_MORE))
+			continue;
+		q->done.shots--;
+		shots++;
+		slot = pike__slot_find(&q->slots, out[i].id);
+		if (slot)
+			slot->shots--;
+	}
+	q->done.shots_left += shots;
+	return shots;
+}
+
+static unsigned take_done(
+    struct pike_queue *q, struct pike_completion *out, unsigned max)
+{
+	unsigned n = pike__done_take(&q->done, out, max);
+
+	q->done.room += n;
+	if (q->done.shots)
+		q->done.room -= shots_taken(q, out, n);
+	return n;
+}
+
+/* Of the two sources that which comes first changes with each reap. */
+static unsigned take(
+    struct pike_queue *q, struct pike_completion *out, unsigned max)
+{
+	unsigned n = 0;
+
+	if (!pike__inbox_any(&q->inbox))
+		return q->done.count ? take_done(q, out, max) : 0;
+	if (q->posts_first)
+		n = take_posts(q, out, max);
+	n += take_done(q, out + n, max - n);
+	if (!q->posts_first)
+		n += take_posts(q, out + n, max - n);
+	q->posts_first = !q->posts_first;
+	return n;
+}
+
+/* ---- waiting ---- */
+
+/*
+ * Tells posters to wake this queue before it looks for the last time whether
+ * something was posted: whichever comes second sees the other.
+ */
+static void wait_for_events(struct pike_queue *q, int64_t limit)
+{
+	q->unpolled = 0;
+	if (limit != 0) {
+		atomic_store_explicit(&q->asleep, true, memory_order_relaxed);
+		atomic_thread_fence(memory_order_seq_cst);
+		if (pike__inbox_any(&q->inbox) ||
+		    atomic_load_explicit(&q->woken, memory_order_relaxed))
+			limit = 0;
+	}
+	q->backend->wait(q, limit);
+	if (limit != 0)
+		atomic_store_explicit(&q->asleep, false, memory_order_relaxed);
+	pike__expire(q);
+}
+
+static bool woken(struct pike_queue *q)
+{
+	return atomic_load_explicit(&q->woken, memory_order_relaxed) &&
+	       atomic_exchange(&q->woken, false);
+}
+
+static unsigned reap_slowly(struct pike_queue *q, struct pike_completion *out,
+    unsigned max, int64_t timeout_ns)
+{
+	int64_t end = timeout_ns > 0
+			  ? pike__time_after(pike__port_monotonic(), timeout_ns)
+			  : timeout_ns;
+
+	for (;;) {
+		int64_t limit = timeout_ns;
+		unsigned n = take(q, out, max);
+
+		if (n || woken(q))
+			return n;
+		if (timeout_ns > 0) {
+			int64_t now = pike__port_monotonic();
+
+			limit = end > now ? end - now : 0;
+		}
+		if (limit != 0 && q->deadlines.count + q->realtime.count)
+			limit = pike__wait_limit(q, limit);
+		wait_for_events(q, limit);
+		if (timeout_ns == 0 ||
+		    (timeout_ns > 0 && pike__port_monotonic() >= end)) {
+			return take(q, out, max);
+		}
+	}
+}
+
+int pike_reap(struct pike_queue *q, struct pike_completion *out, unsigned max,
+    int64_t timeout_ns)
+{
+	int bad = pike__queue_usable(q);
+	unsigned n;
+
+	if (bad)
+		return bad;
+	if (!out || !max || timeout_ns < -1)
+		return -PIKE_EINVAL;
+	if (max > INT_MAX)
+		max = INT_MAX;
+	if (q->paused)
+		pike__resume(q);
+	pike__expire(q);
+	if (q->done.count && q->unpolled++ >= UNPOLLED_MAX)
+		wait_for_events(q, 0);
+	n = take(q, out, max);
+	if (!n)
+		n = reap_slowly(q, out, max, timeout_ns);
+	woken(q); /* this return answers a wake, whatever else it gives */
+	if (q->pollable) {
+		atomic_store(&q->asleep, true);
+		pike__show(q);
+	}
+	return (int)n;
+}
+
+/* ---- from other threads and from signal handlers ---- */
+
+static int enter(struct pike_queue *q)
+{
+	unsigned born;
+
+	if (!q)
+		return -PIKE_EBADF;
+	atomic_fetch_add(&q->users, 1);
+	if (!atomic_load(&q->open))
+		return -PIKE_EBADF;
+	born = atomic_load_explicit(&q->born, memory_order_relaxed);
+	return born == pike__port_forks ? 0 : -PIKE_EPERM;
+}
+
+static void leave(struct pike_queue *q)
+{
+	if (q)
+		atomic_fetch_sub(&q->users, 1);
+}
+
+static void rouse(struct pike_queue *q)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load_explicit(&q->asleep, memory_order_relaxed) &&
+	    atomic_exchange(&q->asleep, false))
+		q->backend->wake(q);
+}
+
+int pike_post(struct pike_queue *q, void *user_data, int64_t res)
+{
+	int bad = enter(q);
+
+	if (!bad) {
+		if (pike__inbox_put(&q->inbox, user_data, res))
+			rouse(q);
+		else
+			bad = -PIKE_EAGAIN;
+	}
+	leave(q);
+	return bad;
+}
+
+int pike_wake(struct pike_queue *q)
+{
+	int bad = enter(q);
+
+	if (!bad) {
+		atomic_store(&q->woken, true);
+		rouse(q);
+	}
+	leave(q);
+	return bad;
+}
+
+/* ---- inside another loop ---- */
+
+pike_fd pike_pollable(struct pike_queue *q)
+{
+	int bad = pike__queue_usable(q);
+	pike_fd fd;
+
+	if (bad)
+		return bad;
+	fd = q->backend->pollable(q);
+	if (fd >= 0) {
+		q->pollable = true;
+		atomic_store(&q->asleep, true);
+		pike__show(q);
+	}
+	return fd;
+}
+
+void pike__show(struct pike_queue *q)
+{
+	bool now = q->done.count || q->paused || pike__inbox_any(&q->inbox) ||
+		   atomic_load(&q->woken);
+	int64_t left = now ? 0 : pike__wait_limit(q, -1);
+
+	q->backend->show(q, now || left == 0,
+	    left < 0 ? INT64_MAX
+		     : pike__time_after(pike__port_monotonic(), left));
+}
