@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The opcodes as POSIX calls that never block: the only place where the POSIX
+ * side decodes an op.
+ */
+#ifndef PIKE_LIB_BACKEND_POSIX_IO_H
+#define PIKE_LIB_BACKEND_POSIX_IO_H
+
+#include "../queue.h"
+#include "sys.h"
+
+enum pike__outcome {
+	PIKE__DONE,    /* ended, with a result */
+	PIKE__BLOCKED, /* the descriptor's next edge will tell */
+	PIKE__LATER    /* no edge will tell: try again after a while */
+};
+
+/*
+ * Tries an op once. *moved counts its bytes so far and is kept between tries;
+ * *phase is 0 at the first. The lane's PIKE__READY is taken back when what was
+ * seen says that another try would fail.
+ */
+enum pike__outcome pike__posix_try(struct pike_queue *q, struct pike__handle *h,
+    const struct pike_op *op, size_t *moved, uint8_t *phase,
+    struct pike__result *r);
+
+/* Transfers with addresses or control data (posix_msg.c). */
+ssize_t pike__posix_recvmsg(struct pike__handle *h, const struct pike_op *op,
+    size_t *want, struct pike__result *r);
+ssize_t pike__posix_sendmsg(struct pike__handle *h, const struct pike_op *op,
+    size_t moved, size_t *want, struct pike__result *r);
+
+/* The rest of a vector after moved bytes, as far as one call takes it. */
+#define PIKE__CUT 64
+struct pike__cut {
+	struct iovec part[PIKE__CUT];
+	struct iovec *iov; /* part, or the caller's own array */
+	size_t n;
+	size_t want; /* bytes in it */
+};
+void pike__cut(struct pike__cut *cut, const struct pike_iovec *iov, size_t n,
+    size_t moved);
+
+/* What sockets are made, named and ended with (posix_socket.c). The bool is
+ * always true: they end at once. */
+void pike__posix_socket(
+    struct pike_queue *q, const struct pike_op *op, struct pike__result *r);
+void pike__posix_listen_to(
+    struct pike_queue *q, const struct pike_op *op, struct pike__result *r);
+/* The first half of CONNECT_TO: a handle to connect, or null with the error. */
+struct pike__handle *pike__posix_connect_to(
+    struct pike_queue *q, const struct pike_op *op, struct pike__result *r);
+enum pike__outcome pike__posix_connect(struct pike__handle *h,
+    const struct pike_op *op, uint8_t *phase, struct pike__result *r);
+enum pike__outcome pike__posix_accept(struct pike_queue *q,
+    struct pike__handle *h, const struct pike_op *op, struct pike__result *r);
+void pike__posix_at_once(
+    struct pike__handle *h, const struct pike_op *op, struct pike__result *r);
+pike_handle pike__posix_adopt(struct pike_queue *q, pike_fd fd);
+/* Closes, or leaves open as it was found. The system's error, or 0. */
+int pike__posix_drop(struct pike__handle *h, bool close_it);
+
+/* Converts an address: 0, or -1 with errno. */
+int pike__posix_name(
+    const struct pike_addr *addr, struct sockaddr_storage *sa, socklen_t *len);
+/* The system's MSG_ flags for PIKE_MSG_. */
+int pike__posix_msg_flags(uint32_t flags);
+
+/* A result from errno, with the code that pike calls it. */
+void pike__posix_error(struct pike__result *r, int err);
+
+#endif

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: MIT */
+/* Sockets from their making to their end: all but the bytes. */
+#include "config.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "posix_addr.h"
+#include "posix_io.h"
+#include "posix_opt.h"
+
+/* Connections that failed before they were taken: the next one may be good. */
+static bool only_that_connection(int err)
+{
+	switch (err) {
+	case EINTR:
+	case ECONNABORTED:
+	case EPROTO:
+	case ENETDOWN:
+	case ENOPROTOOPT:
+	case EHOSTDOWN:
+#ifdef ENONET
+	case ENONET:
+#endif
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int family_to_system(int32_t family)
+{
+	switch (family) {
+	case PIKE_AF_UNIX:
+		return AF_UNIX;
+	case PIKE_AF_INET:
+		return AF_INET;
+	case PIKE_AF_INET6:
+		return AF_INET6;
+	default:
+		return -1;
+	}
+}
+
+static uint8_t family_from_system(int family)
+{
+	switch (family) {
+	case AF_UNIX:
+		return PIKE_AF_UNIX;
+	case AF_INET:
+		return PIKE_AF_INET;
+	case AF_INET6:
+		return PIKE_AF_INET6;
+	default:
+		return PIKE_AF_SYSTEM;
+	}
+}
+
+static int type_to_system(int32_t type)
+{
+	switch (type) {
+	case PIKE_SOCK_STREAM:
+		return SOCK_STREAM;
+	case PIKE_SOCK_DGRAM:
+		return SOCK_DGRAM;
+	case PIKE_SOCK_SEQPACKET:
+		return SOCK_SEQPACKET;
+	default:
+		return -1;
+	}
+}
+
+/* Says of a socket's handle what its transfers have to know. */
+static void socket_nature(struct pike__handle *h, uint8_t family)
+{
+	h->family = family;
+	if (h->kind == PIKE__SOCKET_STREAM &&
+	    (family == PIKE_AF_INET || family == PIKE_AF_INET6))
+		h->flags |= PIKE__DRAINS;
+}
+
+/* ---- making ---- */
+
+/* A new socket's handle, or null with the error. */
+static struct pike__handle *socket_open(struct pike_queue *q, int32_t domain,
+    int32_t type, int32_t protocol, struct pike__result *r)
+{
+	int family = family_to_system(domain);
+	int kind = type_to_system(type);
+	struct pike__handle *h;
+	int fd;
+
+	if (family < 0 || kind < 0) {
+		pike__posix_error(r, family < 0 ? EAFNOSUPPORT : EINVAL);
+		return NULL;
+	}
+	if (!pike__handles_reserve(&q->handles)) {
+		pike__posix_error(r, ENOMEM);
+		return NULL;
+	}
+	fd = sys_socket(family, kind | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+	if (fd < 0) {
+		pike__posix_error(r, errno);
+		return NULL;
+	}
+	h = pike__handle_take(&q->handles, fd,
+	    kind == SOCK_STREAM ? PIKE__SOCKET_STREAM : PIKE__SOCKET_PACKET,
+	    PIKE__OPENED);
+	socket_nature(h, (uint8_t)domain);
+	return h;
+}
+
+void pike__posix_socket(
+    struct pike_queue *q, const struct pike_op *op, struct pike__result *r)
+{
+	struct pike__handle *h = socket_open(q, op->u.socket.domain,
+	    op->u.socket.type, op->u.socket.protocol, r);
+
+	if (h)
+		r->res = h->self;
+}
+
+static int bind_to(struct pike__handle *h, const struct pike_addr *addr)
+{
+	struct sockaddr_storage sa;
+	socklen_t len;
+
+	if (pike__posix_name(addr, &sa, &len))
+		return -1;
+	return sys_bind((int)h->fd, (struct sockaddr *)&sa, len);
+}
+
+static int listen_on(struct pike__handle *h, int32_t backlog)
+{
+	if (sys_listen((int)h->fd, backlog > 0 ? backlog : INT_MAX))
+		return -1;
+	h->flags |= PIKE__LISTENS;
+	return 0;
+}
+
+static int32_t addr_domain(const struct pike_addr *addr)
+{
+	struct sockaddr sa;
+
+	if (addr->family != PIKE_AF_SYSTEM || addr->len < sizeof sa.sa_family)
+		return addr->family;
+	memcpy(&sa, addr->u.system, sizeof sa.sa_family);
+	return family_from_system(sa.sa_family);
+}
+
+static struct pike__handle *socket_for(
+    struct pike_queue *q, const struct pike_op *op, struct pike__result *r)
+{
+	int32_t type = op->u.socket.type;
+
+	return socket_open(q, addr_domain(op->addr),
+	    type ? type : PIKE_SOCK_STREAM, op->u.socket.protocol, r);
+}
+
+void pike__posix_listen_to(
+    struct pike_queue *q, const struct pike_op *op, struct pike__result *r)
+{
+	struct pike__handle *h = socket_for(q, op, r);
+	bool datagrams = op->u.socket.type == PIKE_SOCK_DGRAM;
+	const int on = 1;
+
+	if (!h)
+		return;
+	if ((!datagrams && h->family != PIKE_AF_UNIX &&
+		sys_setsockopt(
+		    (int)h->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on)) ||
+	    bind_to(h, op->addr) ||
+	    (!datagrams && listen_on(h, op->u.socket.backlog))) {
+		pike__posix_error(r, errno);
+		sys_close((int)h->fd);
+		pike__handle_give(&q->handles, h);
+		return;
+	}
+	r->res = h->self;
+}
+
+struct pike__handle *pike__posix_connect_to(
+    struct pike_queue *q, const struct pike_op *op, struct pike__result *r)
+{
+	return socket_for(q, op, r);
+}
+
+/* ---- connecting ---- */
+
+/* Descriptors of the caller's that would block are told not to. */
+static void unblock(struct pike__handle *h)
+{
+	int flags;
+
+	if (h->flags & (PIKE__OPENED | PIKE__UNBLOCKED))
+		return;
+	flags = sys_fcntl((int)h->fd, F_GETFL, 0);
+	if (flags < 0 || (flags & O_NONBLOCK))
+		return;
+	if (sys_fcntl((int)h->fd, F_SETFL, flags | O_NONBLOCK) == 0)
+		h->flags |= PIKE__UNBLOCKED;
+}
+
+static bool connected_to_itself(struct pike__handle *h)
+{
+	struct sockaddr_storage own = {0}, peer = {0};
+	socklen_t own_len = sizeof own, peer_len = sizeof peer;
+
+	if (!(h->flags & PIKE__DRAINS))
+		return false;
+	return sys_getsockname((int)h->fd, (struct sockaddr *)&own, &own_len) ==
+		   0 &&
+	       sys_getpeername(
+		   (int)h->fd, (struct sockaddr *)&peer, &peer_len) == 0 &&
+	       own_len == peer_len && memcmp(&own, &peer, own_len) == 0;
+}
+
+static enum pike__outcome connect_done(
+    struct pike__handle *h, const struct pike_op *op, struct pike__result *r)
+{
+	/* A free port of one's own, called from itself: nobody is there. */
+	if (connected_to_itself(h)) {
+		pike__posix_error(r, ECONNREFUSED);
+		return PIKE__DONE;
+	}
+	h->flags |= PIKE__CONNECTED;
+	h->lane[PIKE__READS].state |= PIKE__READY;
+	if (op->opcode == PIKE_CONNECT_TO)
+		r->res = h->self;
+	return PIKE__DONE;
+}
+
+static enum pike__outcome connect_begin(struct pike__handle *h,
+    const struct pike_op *op, uint8_t *phase, struct pike__result *r)
+{
+	struct sockaddr_storage sa;
+	socklen_t len;
+
+	if (h->flags & PIKE__CONNECTED && h->kind == PIKE__SOCKET_STREAM) {
+		pike__posix_error(r, EISCONN);
+		return PIKE__DONE;
+	}
+	if (pike__posix_name(op->addr, &sa, &len)) {
+		pike__posix_error(r, errno);
+		return PIKE__DONE;
+	}
+	unblock(h);
+	if (sys_connect((int)h->fd, (struct sockaddr *)&sa, len) == 0)
+		return connect_done(h, op, r);
+	switch (errno) {
+	case EINPROGRESS:
+	case EINTR: /* it goes on by itself */
+		*phase = 1;
+		h->lane[PIKE__WRITES].state &= (uint8_t)~PIKE__READY;
+		return PIKE__BLOCKED;
+	case EAGAIN:
+		/* A Unix listener whose backlog is full tells nobody when it
+		 * has room again; elsewhere it is a lack of ports. */
+		if (h->family == PIKE_AF_UNIX)
+			return PIKE__LATER;
+		pike__posix_error(r, EADDRNOTAVAIL);
+		return PIKE__DONE;
+	default:
+		pike__posix_error(r, errno);
+		return PIKE__DONE;
+	}
+}
+
+/*
+ * Writable says little of a connect: what counts is SO_ERROR and whether
+ * there is a peer.
+ */
+enum pike__outcome pike__posix_connect(struct pike__handle *h,
+    const struct pike_op *op, uint8_t *phase, struct pike__result *r)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof sa;
+	int err = 0;
+	socklen_t err_len = sizeof err;
+
+	if (*phase == 0)
+		return connect_begin(h, op, phase, r);
+	if (sys_getsockopt((int)h->fd, SOL_SOCKET, SO_ERROR, &err, &err_len))
+		err = errno;
+	if (!err &&
+	    sys_getpeername((int)h->fd, (struct sockaddr *)&sa, &len) == 0)
+		return connect_done(h, op, r);
+	if (!err) {
+		h->lane[PIKE__WRITES].state &= (uint8_t)~PIKE__READY;
+		return PIKE__BLOCKED;
+	}
+	pike__posix_error(r, err);
+	return PIKE__DONE;
+}
+
+/* ---- accepting ---- */
+
+enum pike__outcome pike__posix_accept(struct pike_queue *q,
+    struct pike__handle *h, const struct pike_op *op, struct pike__result *r)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof sa;
+	struct pike__handle *peer;
+	int fd;
+
+	/* Before the connection is taken, so that it cannot be lost. */
+	if (!pike__handles_reserve(&q->handles)) {
+		pike__posix_error(r, ENOMEM);
+		return PIKE__DONE;
+	}
+	unblock(h);
+	do {
+		fd = sys_accept4((int)h->fd,
+		    op->addr ? (struct sockaddr *)&sa : NULL,
+		    op->addr ? &len : NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	} while (fd < 0 && only_that_connection(errno));
+	if (fd < 0) {
+		if (errno == EAGAIN || errno == EWOULDBLOCK) {
+			h->lane[PIKE__READS].state &= (uint8_t)~PIKE__READY;
+			return PIKE__BLOCKED;
+		}
+		pike__posix_error(r, errno);
+		return PIKE__DONE;
+	}
+	peer = pike__handle_take(
+	    &q->handles, fd, h->kind, PIKE__OPENED | PIKE__CONNECTED);
+	socket_nature(peer, h->family);
+	if (op->addr)
+		pike__addr_from_system(op->addr, &sa, len);
+	r->res = peer->self;
+	return PIKE__DONE;
+}
+
+/* ---- what ends at once ---- */
+
+static int shutdown_now(struct pike__handle *h, uint32_t which)
+{
+	int how = which == PIKE_SHUT_READ    ? SHUT_RD
+		  : which == PIKE_SHUT_WRITE ? SHUT_WR
+					     : SHUT_RDWR;
+
+	if (h->flags & PIKE__LISTENS) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (h->kind == PIKE__SOCKET_PACKET && h->family != PIKE_AF_UNIX) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	if (sys_shutdown((int)h->fd, how) == 0)
+		return 0;
+	/* There was a peer, and it has gone already. */
+	return errno == ENOTCONN && (h->flags & PIKE__CONNECTED) ? 0 : -1;
+}
+
+static int name_get(struct pike__handle *h, const struct pike_op *op)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof sa;
+	int bad =
+	    op->opcode == PIKE_GETSOCKNAME
+		? sys_getsockname((int)h->fd, (struct sockaddr *)&sa, &len)
+		: sys_getpeername((int)h->fd, (struct sockaddr *)&sa, &len);
+
+	if (!bad)
+		pike__addr_from_system(op->addr, &sa, len);
+	return bad;
+}
+
+void pike__posix_at_once(
+    struct pike__handle *h, const struct pike_op *op, struct pike__result *r)
+{
+	int done;
+
+	switch (op->opcode) {
+	case PIKE_BIND:
+		done = bind_to(h, op->addr);
+		break;
+	case PIKE_LISTEN:
+		done = listen_on(h, op->u.socket.backlog);
+		break;
+	case PIKE_SHUTDOWN:
+		done = shutdown_now(h, op->op_flags);
+		break;
+	case PIKE_GETSOCKNAME:
+	case PIKE_GETPEERNAME:
+		done = name_get(h, op);
+		break;
+	default:
+		done = op->opcode == PIKE_SETSOCKOPT
+			   ? pike__opt_set((int)h->fd, op)
+			   : pike__opt_get((int)h->fd, op);
+		if (done < 0)
+			errno = -done;
+		break;
+	}
+	if (done < 0)
+		pike__posix_error(r, errno);
+	else
+		r->res = done;
+}
+
+/* ---- the caller's own, and the end ---- */
+
+static enum pike__kind kind_of(int fd, const struct stat *st, bool *listens)
+{
+	int type = 0, accepts = 0;
+	socklen_t len = sizeof type;
+
+	*listens = false;
+	if (S_ISSOCK(st->st_mode)) {
+		sys_getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len);
+		len = sizeof accepts;
+		if (sys_getsockopt(
+			fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &len) == 0)
+			*listens = accepts != 0;
+		return type == SOCK_STREAM ? PIKE__SOCKET_STREAM
+					   : PIKE__SOCKET_PACKET;
+	}
+	if (S_ISFIFO(st->st_mode))
+		return PIKE__PIPE;
+	if (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode) ||
+	    S_ISBLK(st->st_mode))
+		return PIKE__FILE;
+	return S_ISCHR(st->st_mode) ? PIKE__TERMINAL : PIKE__OTHER;
+}
+
+pike_handle pike__posix_adopt(struct pike_queue *q, pike_fd fd)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof sa;
+	struct pike__handle *h;
+	enum pike__kind kind;
+	struct stat st;
+	bool listens;
+
+	if (fd < 0 || fd > INT_MAX || sys_fstat((int)fd, &st))
+		return -PIKE_EBADF;
+	kind = kind_of((int)fd, &st, &listens);
+	h = pike__handle_take(&q->handles, fd, kind,
+	    PIKE__EXPOSED | (listens ? PIKE__LISTENS : 0));
+	if (kind > PIKE__SOCKET_PACKET)
+		return h->self;
+	memset(&sa, 0, sizeof sa);
+	if (sys_getsockname((int)fd, (struct sockaddr *)&sa, &len) == 0)
+		socket_nature(h, family_from_system(sa.ss_family));
+	len = sizeof sa;
+	if (sys_getpeername((int)fd, (struct sockaddr *)&sa, &len) == 0)
+		h->flags |= PIKE__CONNECTED;
+	return h->self;
+}
+
+int pike__posix_drop(struct pike__handle *h, bool close_it)
+{
+	if (close_it)
+		return sys_close((int)h->fd) ? errno : 0;
+	if (h->flags & PIKE__UNBLOCKED) {
+		int flags = sys_fcntl((int)h->fd, F_GETFL, 0);
+
+		if (flags >= 0)
+			sys_fcntl((int)h->fd, F_SETFL, flags & ~O_NONBLOCK);
+	}
+	return 0;
+}
