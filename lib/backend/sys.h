@@ -26,18 +26,19 @@
 #ifdef PIKE_SEAM
 
 struct pike__sys {
-#define SYS(result, name, parameters, arguments) result(*name) parameters;
-#include "sys.def"
-#undef SYS
+#	define SYS(result, name, parameters, arguments)                       \
+		result(*name) parameters;
+#	include "sys.def"
+#	undef SYS
 };
 
 extern struct pike__sys pike__sys;
 
-#define PIKE__SYS_CALL(name) pike__sys.name
+#	define PIKE__SYS_CALL(name) pike__sys.name
 
 #else
 
-#define PIKE__SYS_CALL(name) name
+#	define PIKE__SYS_CALL(name) name
 
 #endif
 

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The reactor. What is remembered of a descriptor is one bit a direction: that
+ * trying may succeed. It is set by an edge, also when nobody waits, and taken
+ * back by what a try has seen. A descriptor is armed once, when an op first
+ * has to wait on it.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "posix_io.h"
+#include "reactor.h"
+
+/* Results of one multishot op in a row, before others have their turn. */
+#define BUDGET 16
+
+/* How long ops rest that no edge will wake. */
+#define LATER_NS 2000000
+
+void pike__reactor_open(
+    struct pike__reactor *r, const struct pike__poller *poller)
+{
+	memset(r, 0, sizeof *r);
+	r->poller = poller;
+}
+
+void pike__reactor_close(struct pike__reactor *r, bool forked)
+{
+	if (r->signals && !forked)
+		pike__signals_close(r->signals);
+}
+
+/* ---- lists of handles ---- */
+
+static void run_soon(struct pike__reactor *r, struct pike__handle *h)
+{
+	if (h->flags & PIKE__RUNNABLE)
+		return;
+	h->flags |= PIKE__RUNNABLE;
+	h->next = r->runnable;
+	r->runnable = h;
+}
+
+static void run_later(struct pike__reactor *r, struct pike__handle *h)
+{
+	if (h->flags & PIKE__ON_LATER)
+		return;
+	h->flags |= PIKE__ON_LATER;
+	h->later = r->later;
+	r->later = h;
+}
+
+static void lists_forget(struct pike__reactor *r, struct pike__handle *h)
+{
+	struct pike__handle **at;
+
+	if (h->flags & PIKE__RUNNABLE) {
+		for (at = &r->runnable; *at != h; at = &(*at)->next)
+			;
+		*at = h->next;
+	}
+	if (h->flags & PIKE__ON_LATER) {
+		for (at = &r->later; *at != h; at = &(*at)->later)
+			;
+		*at = h->later;
+	}
+}
+
+/* ---- trying ---- */
+
+/* Makes sure that an edge will be told. False: the op ends with the error. */
+static bool armed(
+    struct pike_queue *q, struct pike__handle *h, struct pike__result *r)
+{
+	struct pike__reactor *reactor = q->backend_state;
+	int err;
+
+	if (h->flags & PIKE__REGISTERED)
+		return true;
+	err = reactor->poller->arm(q, h);
+	if (!err) {
+		h->flags |= PIKE__REGISTERED;
+		return true;
+	}
+	/* EPERM: nothing that readiness is known of; EEXIST: adopted twice. */
+	pike__posix_error(r, err == EPERM    ? EOPNOTSUPP
+			     : err == EEXIST ? EBUSY
+					     : err);
+	return false;
+}
+
+static bool try_once(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
+{
+	struct pike__handle *h = slot->handle;
+
+	switch (
+	    pike__posix_try(q, h, &slot->op, &slot->moved, &slot->phase, r)) {
+	case PIKE__DONE:
+		return true;
+	case PIKE__LATER:
+		run_later(q->backend_state, h);
+		return false;
+	default:
+		return !armed(q, h, r);
+	}
+}
+
+/* A multishot accept: connections as long as there are any, within reason. */
+static bool try_many(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
+{
+	for (int i = 0; i < BUDGET; i++) {
+		if (!pike__may_shoot(q, slot))
+			return false;
+		if (!try_once(q, slot, r))
+			return false;
+		if (r->res < 0)
+			return true;
+		pike__shot(q, slot, r);
+	}
+	run_soon(q->backend_state, slot->handle);
+	return false;
+}
+
+/* The head of a lane, when trying may succeed. */
+static bool try_head(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
+{
+	struct pike__handle *h = slot->handle;
+
+	if (!(h->lane[slot->lane].state & PIKE__READY)) {
+		*r = (struct pike__result){0};
+		return !armed(q, h, r);
+	}
+	if (slot->op.flags & PIKE_MULTISHOT)
+		return try_many(q, slot, r);
+	return try_once(q, slot, r);
+}
+
+/* A poll asks the system once, then waits for edges. */
+static bool poll_start(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
+{
+	bool more = slot->op.flags & PIKE_MULTISHOT;
+
+	if (more && !pike__may_shoot(q, slot))
+		return false;
+	if (!try_once(q, slot, r))
+		return false;
+	if (!more || r->res < 0)
+		return true;
+	pike__shot(q, slot, r);
+	return !armed(q, slot->handle, r);
+}
+
+bool pike__reactor_attempt(struct pike_queue *q, struct pike__handle *h,
+    const struct pike_op *op, size_t *moved, struct pike__result *r)
+{
+	const struct pike__lane *lane =
+	    &h->lane[pike__op_infos[op->opcode].lane];
+	uint8_t phase = 0;
+
+	if (!(lane->state & PIKE__READY) || (op->flags & PIKE_MULTISHOT) ||
+	    op->opcode == PIKE_CONNECT)
+		return false;
+	return pike__posix_try(q, h, op, moved, &phase, r) == PIKE__DONE;
+}
+
+bool pike__reactor_start(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
+{
+	struct pike__handle *h;
+
+	*r = (struct pike__result){0};
+	switch (slot->op.opcode) {
+	case PIKE_SOCKET:
+		pike__posix_socket(q, &slot->op, r);
+		return true;
+	case PIKE_LISTEN_TO:
+		pike__posix_listen_to(q, &slot->op, r);
+		return true;
+	case PIKE_CONNECT_TO:
+		h = pike__posix_connect_to(q, &slot->op, r);
+		if (!h)
+			return true;
+		pike__join(slot, h);
+		return try_head(q, slot, r);
+	case PIKE_SIGNAL:
+		return pike__reactor_signal_start(q, slot, r);
+	case PIKE_POLL:
+		return poll_start(q, slot, r);
+	default:
+		if (slot->lane == PIKE__AT_ONCE)
+			return try_once(q, slot, r);
+		return try_head(q, slot, r);
+	}
+}
+
+void pike__reactor_cancel(struct pike_queue *q, struct pike__slot *slot)
+{
+	struct pike__result r = pike__ended(slot);
+
+	if (slot->op.opcode == PIKE_SIGNAL)
+		pike__reactor_signal_cancel(q, slot);
+	pike__finish(q, slot, &r);
+}
+
+int pike__reactor_drop(
+    struct pike_queue *q, struct pike__handle *h, bool close_it)
+{
+	struct pike__reactor *r = q->backend_state;
+
+	lists_forget(r, h);
+	/* Closing the last descriptor of a description ends what the poller
+	 * knows of it; where others may exist it has to be told. */
+	if ((h->flags & PIKE__REGISTERED) &&
+	    (!close_it || (h->flags & PIKE__EXPOSED)))
+		r->poller->disarm(q, h);
+	return pike__posix_drop(h, close_it);
+}
+
+enum pike_route pike__reactor_route(int opcode)
+{
+	(void)opcode;
+	return PIKE_ROUTE_EMULATED;
+}
+
+/* ---- edges ---- */
+
+static void lane_run(struct pike_queue *q, struct pike__handle *h, int lane)
+{
+	struct pike__slot *slot = h->lane[lane].head;
+	struct pike__result r;
+
+	if (slot && slot->state == PIKE__STARTED && !slot->paused &&
+	    try_head(q, slot, &r))
+		pike__finish(q, slot, &r);
+}
+
+static void polls_run(
+    struct pike_queue *q, struct pike__handle *h, unsigned events)
+{
+	struct pike__slot *next;
+
+	for (struct pike__slot *s = h->lane[PIKE__POLLS].head; s; s = next) {
+		struct pike__result r = {0};
+
+		next = s->next;
+		r.res =
+		    events & (s->op.op_flags | PIKE_POLL_ERR | PIKE_POLL_HUP);
+		if (!r.res)
+			continue;
+		if (!(s->op.flags & PIKE_MULTISHOT))
+			pike__finish(q, s, &r);
+		else if (pike__may_shoot(q, s))
+			pike__shot(q, s, &r);
+	}
+}
+
+void pike__reactor_event(
+    struct pike_queue *q, pike_handle name, unsigned events)
+{
+	const unsigned over = PIKE_POLL_HUP | PIKE_POLL_ERR;
+	struct pike__handle *h = pike__handle_find(&q->handles, name);
+
+	if (!h)
+		return;
+	if (events & (over | PIKE_POLL_RDHUP))
+		h->flags |= PIKE__HUNG_UP;
+	if (events & PIKE_POLL_PRI)
+		h->flags &= (uint16_t)~PIKE__DRAINS;
+	if (events & ~PIKE_POLL_OUT) {
+		h->lane[PIKE__READS].state |= PIKE__READY;
+		lane_run(q, h, PIKE__READS);
+	}
+	if (events & (over | PIKE_POLL_OUT)) {
+		h->lane[PIKE__WRITES].state |= PIKE__READY;
+		lane_run(q, h, PIKE__WRITES);
+	}
+	if (h->lane[PIKE__POLLS].head)
+		polls_run(q, h, events);
+}
+
+int64_t pike__reactor_before(struct pike_queue *q, int64_t timeout_ns)
+{
+	struct pike__reactor *r = q->backend_state;
+	struct pike__handle *h = r->runnable;
+
+	if (h)
+		timeout_ns = 0;
+	r->runnable = NULL;
+	while (h) {
+		struct pike__handle *next = h->next;
+
+		h->flags &= (uint16_t)~PIKE__RUNNABLE;
+		lane_run(q, h, PIKE__READS);
+		lane_run(q, h, PIKE__WRITES);
+		h = next;
+	}
+	if (r->later && (timeout_ns < 0 || timeout_ns > LATER_NS))
+		timeout_ns = LATER_NS;
+	return timeout_ns;
+}
+
+void pike__reactor_after(struct pike_queue *q)
+{
+	struct pike__reactor *r = q->backend_state;
+	struct pike__handle *h = r->later;
+
+	r->later = NULL;
+	while (h) {
+		struct pike__handle *next = h->later;
+
+		h->flags &= (uint16_t)~PIKE__ON_LATER;
+		lane_run(q, h, PIKE__READS);
+		lane_run(q, h, PIKE__WRITES);
+		h = next;
+	}
+	if (r->signals && pike__signals_pending(r->signals))
+		pike__reactor_signal_deliver(q);
+}
