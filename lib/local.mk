@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+#
+# The library.  A new source file is one line in one of these lists.
+
+pike_core = \
+	lib/addr.c \
+	lib/backend.c \
+	lib/error.c \
+	lib/handle.c \
+	lib/inbox.c \
+	lib/op.c \
+	lib/port_posix.c \
+	lib/queue.c \
+	lib/slot.c \
+	lib/timer.c \
+	lib/version.c
+
+pike_core_headers = \
+	lib/alloc.h \
+	lib/port.h
+
+pike_reactor = \
+	lib/backend/sys.def \
+	lib/backend/sys.h \
+	lib/backend/posix_addr.c \
+	lib/backend/posix_io.c \
+	lib/backend/posix_opt.c \
+	lib/backend/posix_signal.c \
+	lib/backend/reactor.c
+
+pike_epoll = \
+	lib/backend/epoll.c
+
+lib_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/lib
+
+pike_sources = $(pike_core) $(pike_core_headers)
+if HAVE_REACTOR
+pike_sources += $(pike_reactor)
+endif
+if HAVE_EPOLL
+pike_sources += $(pike_epoll)
+endif
+
+# What is installed.
+include_HEADERS = include/pike.h
+pikeincludedir = $(includedir)/pike
+pikeinclude_HEADERS = \
+	include/pike/error.h \
+	include/pike/version.h
+pkgconfig_DATA = lib/pike.pc
+
+lib_LTLIBRARIES += libpike.la
+libpike_la_SOURCES = $(pike_sources)
+libpike_la_CPPFLAGS = $(lib_cppflags) -DPIKE_BUILD
+libpike_la_LIBADD = $(PTHREAD_LIBS)
+libpike_la_LDFLAGS = $(AM_LDFLAGS) -no-undefined \
+	-version-info $(PIKE_LT_CURRENT):$(PIKE_LT_REVISION):$(PIKE_LT_AGE)
+if HAVE_VSCRIPT
+libpike_la_LDFLAGS += $(VSCRIPT_LDFLAGS),$(top_srcdir)/lib/libpike.map
+endif
+EXTRA_libpike_la_DEPENDENCIES = lib/libpike.map
+
+# The same sources with every system call and allocation going through a
+# table that a test can replace.  Never installed.
+check_LTLIBRARIES += libpike-test.la
+libpike_test_la_SOURCES = $(pike_sources)
+libpike_test_la_CPPFLAGS = $(lib_cppflags) -DPIKE_STATIC -DPIKE_SEAM
+libpike_test_la_LIBADD = $(PTHREAD_LIBS)
+
+EXTRA_DIST += lib/libpike.map lib/pike.pc.in
