@@ -91,6 +91,15 @@ int client_receive(struct client *client, unsigned i, int wait)
 	return 1;
 }
 
+void client_drain(struct client *client)
+{
+	char byte;
+	for (unsigned i = 0; i < client->count; i++) {
+		if (recv(client->peers[i].fd, &byte, 1, 0) != 0)
+			tool_fail("connection %u did not end in order", i);
+	}
+}
+
 void client_run(struct client *client, uint64_t count, int spin)
 {
 	uint64_t sent = 0;

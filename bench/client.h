@@ -36,6 +36,9 @@ void client_send(struct client *client, unsigned i);
 /* Whether message i has returned whole; with wait, stays until it has. */
 int client_receive(struct client *client, unsigned i, int wait);
 
+/* Waits until the server has closed every connection. */
+void client_drain(struct client *client);
+
 /*
  * count messages in all, going round the connections, one in flight on each.
  * With spin, polls instead of sleeping in recv.

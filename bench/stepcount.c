@@ -205,7 +205,9 @@ int main(int argc, char **argv)
 {
 	struct step_options options;
 	step_options_read(&options, argc, argv);
-	if (!trace_possible())
+	enum trace_mode mode =
+	    options.calls_only ? TRACE_CALLS : TRACE_INSTRUCTIONS;
+	if (!trace_possible(mode))
 		tool_fail("one process may not trace another here");
 	tool_descriptors_raise();
 	/* On one cpu the two never run at once, and switch fastest. */
@@ -218,7 +220,7 @@ int main(int argc, char **argv)
 	struct symbols symbols;
 	symbols_load(&symbols, server.pid);
 	struct trace trace = {
-	    .mode = options.calls_only ? TRACE_CALLS : TRACE_INSTRUCTIONS,
+	    .mode = mode,
 	    .rounds = options.rounds,
 	};
 	trace_run(&trace, &server, &client);

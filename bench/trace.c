@@ -4,7 +4,6 @@
 #include <linux/ptrace.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
@@ -330,9 +329,9 @@ static void tracer_run_steps(struct tracer *t)
 	}
 }
 
-int trace_possible(void)
+int trace_possible(enum trace_mode mode)
 {
-	if (!trace_steps_possible())
+	if (mode == TRACE_INSTRUCTIONS && !trace_steps_possible())
 		return 0;
 	pid_t pid = fork();
 	if (pid < 0)
@@ -347,35 +346,102 @@ int trace_possible(void)
 	return possible;
 }
 
+void trace_begin(struct trace *trace, struct tool_server *server)
+{
+	pid_t pid = server->pid;
+	uintptr_t options = PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL;
+	*trace = (struct trace){
+	    .mode = trace->mode,
+	    .rounds = trace->rounds,
+	    .least = UINT64_MAX,
+	};
+	int status;
+	if (trace_ptrace(PTRACE_SEIZE, pid, 0, (void *)options) < 0 ||
+	    trace_ptrace(PTRACE_INTERRUPT, pid, 0, NULL) < 0 ||
+	    waitpid(pid, &status, __WALL) != pid)
+		tool_die("PTRACE_SEIZE");
+	if (!WIFSTOPPED(status))
+		tool_fail("the server ended while it was measured");
+}
+
+void trace_end(struct trace *trace, struct tool_server *server)
+{
+	(void)trace;
+	if (trace_ptrace(PTRACE_DETACH, server->pid, 0, NULL) < 0)
+		tool_die("PTRACE_DETACH");
+}
+
 void trace_run(
     struct trace *trace, struct tool_server *server, struct client *client)
 {
+	trace_begin(trace, server);
 	struct tracer tracer = {
 	    .trace = trace, .server = server, .client = client};
-	pid_t pid = server->pid;
-	uintptr_t options = PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL;
-	trace->instructions = trace->repeats = trace->calls = 0;
-	trace->waits_timed = trace->most = 0;
-	trace->least = UINT64_MAX;
-	memset(trace->calls_by_number, 0, sizeof(trace->calls_by_number));
-	trace->sites = NULL;
 	/* From here the messages of all connections carry one number. */
 	for (unsigned i = 0; i < client->count; i++)
 		client->peers[i].number = 0;
-	if (trace_ptrace(PTRACE_SEIZE, pid, 0, (void *)options) < 0 ||
-	    trace_ptrace(PTRACE_INTERRUPT, pid, 0, NULL) < 0)
-		tool_die("PTRACE_SEIZE");
-	tracer_wait(&tracer);
 	if (trace->mode == TRACE_CALLS)
 		tracer_run_calls(&tracer);
 	else
 		tracer_run_steps(&tracer);
-	if (trace_ptrace(PTRACE_DETACH, pid, 0, NULL) < 0)
-		tool_die("PTRACE_DETACH");
-	/* What the steps of the warm-up added. */
+	trace_end(trace, server);
+	/* Less what the steps of the warm-up added. */
 	trace->instructions = 0;
 	for (uint64_t i = 0; trace->sites && i < trace->sites_size; i++)
 		trace->instructions += trace->sites[i].count;
+}
+
+/* Counts the call that the server is stopped at, if it is entering one. */
+static void trace_count_entry(struct trace *trace, pid_t pid)
+{
+	struct ptrace_syscall_info info;
+	if (trace_ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) < 0)
+		tool_die("PTRACE_GET_SYSCALL_INFO");
+	if (info.op != PTRACE_SYSCALL_INFO_ENTRY)
+		return;
+	trace->calls++;
+	if (info.entry.nr < TRACE_CALLS_MAX)
+		trace->calls_by_number[info.entry.nr]++;
+}
+
+void trace_during(struct trace *trace, struct tool_server *server,
+    void (*work)(void *argument), void *argument)
+{
+	pid_t child = fork();
+	if (child < 0)
+		tool_die("fork");
+	if (child == 0) {
+		work(argument);
+		_exit(0);
+	}
+	uintptr_t signal = 0;
+	int running = 0, working = 1;
+	for (;;) {
+		if (!running && trace_ptrace(PTRACE_SYSCALL, server->pid, 0,
+				    (void *)signal) < 0)
+			tool_die("PTRACE_SYSCALL");
+		running = 1;
+		int status;
+		pid_t pid = waitpid(-1, &status, __WALL);
+		if (pid == child) {
+			if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+				tool_fail("the load failed");
+			working = 0;
+			trace_ptrace(PTRACE_INTERRUPT, server->pid, 0, NULL);
+			continue;
+		}
+		if (pid != server->pid || !WIFSTOPPED(status))
+			tool_fail("the server ended while it was measured");
+		running = 0;
+		signal = 0;
+		int stop = WSTOPSIG(status);
+		if (stop == (SIGTRAP | 0x80))
+			trace_count_entry(trace, pid);
+		else if (status >> 16 == 0)
+			signal = (uintptr_t)stop;
+		else if (!working)
+			return;
+	}
 }
 
 void trace_free(struct trace *trace)

@@ -46,10 +46,19 @@ struct trace {
 	uint64_t sites_size;
 };
 
-/* Whether this machine lets one process count another's steps. */
-int trace_possible(void);
+/* Whether this machine lets one process count another's steps or calls. */
+int trace_possible(enum trace_mode mode);
 void trace_run(
     struct trace *trace, struct tool_server *server, struct client *client);
+/*
+ * System calls only, while other work than rounds of echoes goes on: begin
+ * leaves the server stopped; during runs work in a child process and counts
+ * what the server calls until the child has ended.
+ */
+void trace_begin(struct trace *trace, struct tool_server *server);
+void trace_during(struct trace *trace, struct tool_server *server,
+    void (*work)(void *argument), void *argument);
+void trace_end(struct trace *trace, struct tool_server *server);
 void trace_free(struct trace *trace);
 /* NULL for a system call that has no business in an echo server. */
 const char *trace_call_name(unsigned number);
