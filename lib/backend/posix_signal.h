@@ -34,7 +34,8 @@ void pike__signals_close(struct pike__signals *box);
 
 /*
  * Catches what of set the box does not catch yet. The first box to catch a
- * signal installs the handler. Returns 0, or -PIKE_E with nothing changed:
+ * signal installs the handler; a later one does so again when somebody has
+ * changed the disposition since. Returns 0, or -PIKE_E with nothing changed:
  * -PIKE_EINVAL for a signal that cannot be waited for (KILL, STOP, SEGV, BUS,
  * FPE, ILL, TRAP, SYS, those of libc, unknown numbers).
  */
@@ -42,8 +43,8 @@ int pike__signals_catch(struct pike__signals *box, uint64_t set);
 
 /*
  * Lets go of what of set the box catches and forgets what of it is pending.
- * The last box to release a signal restores the disposition that the first
- * one found, unless somebody has changed it since.
+ * The last box to release a signal restores the disposition that was found
+ * when the handler was installed, unless somebody has changed it since.
  */
 void pike__signals_release(struct pike__signals *box, uint64_t set);
 
