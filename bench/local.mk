@@ -55,7 +55,7 @@ if ENABLE_BENCH
 bench: $(bench_programs) bench/budget bench/pike-echo
 	$(SHELL) $(srcdir)/bench/run -d bench
 	$(SHELL) $(srcdir)/bench/run -d bench --idle
-.PHONY: bench
+
 endif
 
 EXTRA_DIST += bench/run

@@ -5,28 +5,51 @@
 pike_core = \
 	lib/addr.c \
 	lib/backend.c \
+	lib/cancel.c \
+	lib/done.c \
 	lib/error.c \
 	lib/handle.c \
 	lib/inbox.c \
 	lib/op.c \
 	lib/port_posix.c \
 	lib/queue.c \
+	lib/reap.c \
 	lib/slot.c \
+	lib/submit.c \
 	lib/timer.c \
 	lib/version.c
 
 pike_core_headers = \
 	lib/alloc.h \
-	lib/port.h
+	lib/backend.h \
+	lib/done.h \
+	lib/grow.h \
+	lib/handle.h \
+	lib/inbox.h \
+	lib/op.h \
+	lib/port.h \
+	lib/queue.h \
+	lib/slot.h \
+	lib/timer.h
 
 pike_reactor = \
 	lib/backend/sys.def \
-	lib/backend/sys.h \
 	lib/backend/posix_addr.c \
+	lib/backend/posix_error.c \
 	lib/backend/posix_io.c \
+	lib/backend/posix_msg.c \
 	lib/backend/posix_opt.c \
 	lib/backend/posix_signal.c \
-	lib/backend/reactor.c
+	lib/backend/posix_socket.c \
+	lib/backend/reactor.c \
+	lib/backend/reactor_signal.c \
+	lib/backend/posix_addr.h \
+	lib/backend/posix_error.h \
+	lib/backend/posix_io.h \
+	lib/backend/posix_opt.h \
+	lib/backend/posix_signal.h \
+	lib/backend/reactor.h \
+	lib/backend/sys.h
 
 pike_epoll = \
 	lib/backend/epoll.c
@@ -63,7 +86,7 @@ EXTRA_libpike_la_DEPENDENCIES = lib/libpike.map
 # The same sources with every system call and allocation going through a
 # table that a test can replace.  Never installed.
 check_LTLIBRARIES += libpike-test.la
-libpike_test_la_SOURCES = $(pike_sources)
+libpike_test_la_SOURCES = $(pike_sources) lib/backend/seam.c
 libpike_test_la_CPPFLAGS = $(lib_cppflags) -DPIKE_STATIC -DPIKE_SEAM
 libpike_test_la_LIBADD = $(PTHREAD_LIBS)
 

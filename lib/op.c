@@ -189,13 +189,3 @@ const char *pike_opcode_name(int opcode)
 		return "?";
 	return pike__op_infos[opcode].name;
 }
-
-size_t pike_op_size(void)
-{
-	return sizeof(struct pike_op);
-}
-
-size_t pike_completion_size(void)
-{
-	return sizeof(struct pike_completion);
-}

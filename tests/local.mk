@@ -56,7 +56,7 @@ else
 check-local:
 	@echo 'No tests were built: configure found no Check.'
 endif
-.PHONY: check-summary
+
 
 # The same consumer as in make check, against what make install has put down.
 installcheck-local:

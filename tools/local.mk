@@ -7,7 +7,7 @@ pike_info_LDADD = libpike.la
 
 check-style:
 	cd $(top_srcdir) && tools/check-style
-.PHONY: check-style
+
 
 EXTRA_DIST += \
 	tools/check-style \
