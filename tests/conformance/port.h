@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the conformance tests need of a system beside pike: peers made by
+ * plain system calls, and a look at descriptors. The only file of the suite
+ * that knows an operating system is port_posix.c; nothing here calls pike but
+ * for the conversion of addresses. What a test cannot do without fails the
+ * test; calls that are said to return a code give it as pike does.
+ */
+#ifndef PIKE_TESTS_PORT_H
+#define PIKE_TESTS_PORT_H
+
+#include <stdbool.h>
+
+#include <pike.h>
+
+/* Memory that a forked child shares with its parent; zeroed, never freed. */
+void *port_shared(size_t size);
+
+/* Puts SIGPIPE to its default, which ends the process. */
+void port_sigpipe_default(void);
+
+/* CPU time that the process has used. */
+int64_t port_cpu_ns(void);
+
+/* Whether permissions do not apply to the process. */
+bool port_is_root(void);
+
+/* -- descriptors -- */
+
+int port_open_count(void);
+bool port_is_open(pike_fd fd);
+bool port_is_cloexec(pike_fd fd);
+bool port_is_nonblocking(pike_fd fd);
+void port_set_nonblocking(pike_fd fd, bool on);
+bool port_same(pike_fd a, pike_fd b); /* one file behind both */
+pike_fd port_dup(pike_fd fd);
+void port_close(pike_fd fd);
+
+/*
+ * Lets the process open only spare more descriptors than now; spare < 0 puts
+ * the limit back. The numbers in use must have no gaps, so it also fills them,
+ * and empties them again.
+ */
+void port_limit_files(int spare);
+
+/* -- sockets; all of them close-on-exec -- */
+
+/* Connected pairs. The Unix one returns -PIKE_ENOTSUP where there is none. */
+void port_tcp_pair(pike_fd fd[2]);
+int port_unix_pair(int type, pike_fd fd[2]);
+
+/* 127.0.0.1 or ::1, with port 0. */
+struct pike_addr port_loopback(int family);
+
+/*
+ * A socket bound to addr, listening if it is of a kind that can; addr becomes
+ * what the system made of it. backlog < 0: the greatest. Returns the socket
+ * or a code.
+ */
+pike_fd port_bound(struct pike_addr *addr, int type, int backlog);
+pike_fd port_socket(int family, int type);
+pike_fd port_connect(const struct pike_addr *addr, int type); /* or a code */
+pike_fd port_connect_start(const struct pike_addr *addr);     /* no waiting */
+pike_fd port_accept(pike_fd listener); /* waits; or a code */
+int port_name(pike_fd fd, bool peer, struct pike_addr *addr);
+void port_small_buffers(pike_fd fd);
+void port_finish_writing(pike_fd fd);
+void port_reset(pike_fd fd); /* closes; the peer of a TCP socket is reset */
+int port_send_urgent(pike_fd fd, char byte);
+
+/* One call each; without waiting, for any kind of stream. A count or a code;
+ * -PIKE_EAGAIN when they would have to wait. */
+int64_t port_read(pike_fd fd, void *buf, size_t len);
+int64_t port_write(pike_fd fd, const void *buf, size_t len);
+int64_t port_send_to(
+    pike_fd fd, const void *buf, size_t len, const struct pike_addr *addr);
+int64_t port_recv_from(
+    pike_fd fd, void *buf, size_t len, struct pike_addr *addr);
+
+/* Waits until fd is readable (writable), or hung up; fails after 10 s. */
+void port_wait_readable(pike_fd fd);
+void port_wait_writable(pike_fd fd);
+bool port_is_readable(pike_fd fd);
+
+/* Writes without waiting until no more fits; how many bytes. */
+int64_t port_fill(pike_fd fd);
+
+/* Sends one byte and n descriptors; takes them, returning how many came. */
+void port_send_fds(pike_fd fd, const pike_fd *fds, int n);
+int port_recv_fds(pike_fd fd, pike_fd *fds, int room);
+
+/* -- other kinds -- */
+
+void port_pipe(pike_fd fd[2]); /* [0] reads, [1] writes */
+int port_tty(pike_fd fd[2]);   /* [0] the master; raw; or -PIKE_ENOTSUP */
+pike_fd port_file(void);       /* a regular file, empty, that has no name */
+pike_fd port_directory(void);
+
+/* A fresh directory's path; its removal with all that is in it. */
+void port_temp(char *path, size_t size);
+void port_remove(const char *path);
+
+/* A FIFO, or -PIKE_ENOTSUP; then one end of it, or both in one. */
+int port_fifo(const char *path);
+pike_fd port_open_fifo(const char *path, bool reads, bool writes);
+
+#endif

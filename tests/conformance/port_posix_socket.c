@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/* The tests' port layer, by POSIX calls: sockets. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "port_posix.h"
+
+#define WAIT_MS 10000
+
+/* -------------------------------------------------------------- sockets -- */
+
+static int port_type(int type)
+{
+	return type == PIKE_SOCK_STREAM  ? SOCK_STREAM
+	       : type == PIKE_SOCK_DGRAM ? SOCK_DGRAM
+					 : SOCK_SEQPACKET;
+}
+
+static int port_family(int family)
+{
+	return family == PIKE_AF_UNIX   ? AF_UNIX
+	       : family == PIKE_AF_INET ? AF_INET
+					: AF_INET6;
+}
+
+static socklen_t port_to(const struct pike_addr *addr, void *sa)
+{
+	int len = pike_addr_to(addr, sa, sizeof(struct sockaddr_storage));
+
+	ck_assert_int_gt(len, 0);
+	return (socklen_t)len;
+}
+
+pike_fd port_socket(int family, int type)
+{
+	int fd = socket(port_family(family), port_type(type), 0);
+
+	if (fd < 0)
+		return port_code();
+	port_cloexec(fd);
+	return fd;
+}
+
+struct pike_addr port_loopback(int family)
+{
+	struct pike_addr addr = {0};
+
+	addr.family = (uint16_t)family;
+	if (family == PIKE_AF_INET) {
+		addr.u.ip4[0] = 127;
+		addr.u.ip4[3] = 1;
+	} else {
+		addr.u.ip6[15] = 1;
+	}
+	return addr;
+}
+
+int port_name(pike_fd fd, bool peer, struct pike_addr *addr)
+{
+	struct sockaddr_storage sa = {0};
+	socklen_t len = sizeof(sa);
+	int r = peer ? getpeername((int)fd, (struct sockaddr *)&sa, &len)
+		     : getsockname((int)fd, (struct sockaddr *)&sa, &len);
+
+	return r < 0 ? port_code() : pike_addr_from(addr, &sa, len);
+}
+
+pike_fd port_bound(struct pike_addr *addr, int type, int backlog)
+{
+	pike_fd fd = port_socket(addr->family, type);
+	struct sockaddr_storage sa;
+	socklen_t len = port_to(addr, &sa);
+	int on = 1;
+
+	if (fd < 0)
+		return fd;
+	if (addr->family != PIKE_AF_UNIX)
+		setsockopt((int)fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (bind((int)fd, (struct sockaddr *)&sa, len) < 0 ||
+	    (type != PIKE_SOCK_DGRAM &&
+		listen((int)fd, backlog < 0 ? SOMAXCONN : backlog) < 0)) {
+		int code = port_code();
+		port_close(fd);
+		return code;
+	}
+	ck_assert_int_eq(port_name(fd, false, addr), 0);
+	return fd;
+}
+
+pike_fd port_connect(const struct pike_addr *addr, int type)
+{
+	pike_fd fd = port_socket(addr->family, type);
+	struct sockaddr_storage sa;
+	socklen_t len = port_to(addr, &sa);
+
+	if (fd < 0)
+		return fd;
+	if (connect((int)fd, (struct sockaddr *)&sa, len) < 0) {
+		int code = port_code();
+		port_close(fd);
+		return code;
+	}
+	return fd;
+}
+
+pike_fd port_connect_start(const struct pike_addr *addr)
+{
+	pike_fd fd = port_socket(addr->family, PIKE_SOCK_STREAM);
+	struct sockaddr_storage sa;
+	socklen_t len = port_to(addr, &sa);
+
+	MUST(fd >= 0);
+	port_set_nonblocking(fd, true);
+	int r = connect((int)fd, (struct sockaddr *)&sa, len);
+	MUST(r == 0 || errno == EINPROGRESS);
+	return fd;
+}
+
+pike_fd port_accept(pike_fd listener)
+{
+	port_wait_readable(listener);
+	int fd = accept((int)listener, NULL, NULL);
+	if (fd < 0)
+		return port_code();
+	port_cloexec(fd);
+	return fd;
+}
+
+void port_tcp_pair(pike_fd fd[2])
+{
+	struct pike_addr addr = port_loopback(PIKE_AF_INET);
+	pike_fd listener = port_bound(&addr, PIKE_SOCK_STREAM, 1);
+
+	MUST(listener >= 0);
+	fd[0] = port_connect(&addr, PIKE_SOCK_STREAM);
+	MUST(fd[0] >= 0);
+	fd[1] = port_accept(listener);
+	MUST(fd[1] >= 0);
+	port_close(listener);
+}
+
+int port_unix_pair(int type, pike_fd fd[2])
+{
+	int pair[2];
+
+	MUST(socketpair(AF_UNIX, port_type(type), 0, pair) == 0);
+	for (int i = 0; i < 2; i++) {
+		port_cloexec(pair[i]);
+		fd[i] = pair[i];
+	}
+	return 0;
+}
+
+void port_small_buffers(pike_fd fd)
+{
+	int size = 4096;
+
+	MUST(setsockopt((int)fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) ==
+	     0);
+	MUST(setsockopt((int)fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) ==
+	     0);
+}
+
+void port_finish_writing(pike_fd fd)
+{
+	MUST(shutdown((int)fd, SHUT_WR) == 0);
+}
+
+void port_reset(pike_fd fd)
+{
+	struct linger hard = {1, 0};
+
+	MUST(setsockopt((int)fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)) ==
+	     0);
+	port_close(fd);
+}
+
+int port_send_urgent(pike_fd fd, char byte)
+{
+	return send((int)fd, &byte, 1, MSG_OOB) == 1 ? 0 : port_code();
+}
+
+static bool port_ready(pike_fd fd, short events, int timeout_ms)
+{
+	struct pollfd p = {(int)fd, events, 0};
+	int n;
+
+	do
+		n = poll(&p, 1, timeout_ms);
+	while (n < 0 && errno == EINTR);
+	MUST(n >= 0);
+	return n == 1;
+}
+
+bool port_is_readable(pike_fd fd)
+{
+	return port_ready(fd, POLLIN, 0);
+}
+
+void port_wait_readable(pike_fd fd)
+{
+	if (!port_ready(fd, POLLIN, WAIT_MS))
+		ck_abort_msg("nothing came in 10 s");
+}
+
+void port_wait_writable(pike_fd fd)
+{
+	if (!port_ready(fd, POLLOUT, WAIT_MS))
+		ck_abort_msg("not writable in 10 s");
+}
+
+/*
+ * The flag belongs to every descriptor of the file, so it is put back: the
+ * tests look at it.
+ */
+int64_t port_read(pike_fd fd, void *buf, size_t len)
+{
+	ssize_t n = recv((int)fd, buf, len, MSG_DONTWAIT);
+
+	if (n < 0 && errno == ENOTSOCK) {
+		if (!port_ready(fd, POLLIN, 0))
+			return -PIKE_EAGAIN;
+		n = read((int)fd, buf, len);
+	}
+	return n < 0 ? port_code() : n;
+}
+
+int64_t port_write(pike_fd fd, const void *buf, size_t len)
+{
+	ssize_t n = send((int)fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n < 0 && errno == ENOTSOCK) {
+		bool was = port_is_nonblocking(fd);
+		port_set_nonblocking(fd, true);
+		n = write((int)fd, buf, len);
+		int code = n < 0 ? port_code() : 0;
+		port_set_nonblocking(fd, was);
+		return n < 0 ? code : n;
+	}
+	return n < 0 ? port_code() : n;
+}
+
+int64_t port_send_to(
+    pike_fd fd, const void *buf, size_t len, const struct pike_addr *addr)
+{
+	struct sockaddr_storage sa;
+	socklen_t sa_len = port_to(addr, &sa);
+	ssize_t n = sendto((int)fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL,
+	    (struct sockaddr *)&sa, sa_len);
+
+	return n < 0 ? port_code() : n;
+}
+
+int64_t port_recv_from(
+    pike_fd fd, void *buf, size_t len, struct pike_addr *addr)
+{
+	struct sockaddr_storage sa = {0};
+	socklen_t sa_len = sizeof(sa);
+	ssize_t n = recvfrom(
+	    (int)fd, buf, len, MSG_DONTWAIT, (struct sockaddr *)&sa, &sa_len);
+
+	if (n >= 0 && addr)
+		ck_assert_int_eq(pike_addr_from(addr, &sa, sa_len), 0);
+	return n < 0 ? port_code() : n;
+}
+
+int64_t port_fill(pike_fd fd)
+{
+	static const char junk[65536];
+	int64_t sum = 0;
+
+	for (size_t step = sizeof(junk); step > 0;) {
+		int64_t n = port_write(fd, junk, step);
+		if (n > 0)
+			sum += n;
+		else
+			step /= 2;
+	}
+	return sum;
+}
+
+union port_control {
+	struct cmsghdr header;
+	char room[CMSG_SPACE(sizeof(int) * 64)];
+};
+
+void port_send_fds(pike_fd fd, const pike_fd *fds, int n)
+{
+	union port_control control = {0};
+	struct iovec iov = {"x", 1};
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = &control,
+	    .msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)n)};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)n);
+	for (int i = 0; i < n; i++) {
+		int one = (int)fds[i];
+		memcpy(
+		    CMSG_DATA(c) + sizeof(int) * (size_t)i, &one, sizeof(one));
+	}
+	MUST(sendmsg((int)fd, &msg, MSG_NOSIGNAL) == 1);
+}
+
+int port_recv_fds(pike_fd fd, pike_fd *fds, int room)
+{
+	union port_control control;
+	char byte;
+	struct iovec iov = {&byte, 1};
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = &control,
+	    .msg_controllen = sizeof(control)};
+	int n = 0;
+
+	port_wait_readable(fd);
+	MUST(recvmsg((int)fd, &msg, MSG_CMSG_CLOEXEC) >= 0);
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c;
+	     c = CMSG_NXTHDR(&msg, c)) {
+		size_t bytes = c->cmsg_len - CMSG_LEN(0);
+		for (size_t at = 0; at + sizeof(int) <= bytes;
+		     at += sizeof(int)) {
+			int one;
+			memcpy(&one, CMSG_DATA(c) + at, sizeof(one));
+			if (n == room)
+				close(one);
+			else
+				fds[n++] = one;
+		}
+	}
+	return n;
+}
