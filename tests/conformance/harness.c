@@ -248,10 +248,15 @@ void rig_refuse(
 
 int rig_reap(struct rig *rig, int64_t timeout_ns)
 {
-	struct pike_completion done[BATCH];
-	int n = pike_reap(rig->q, done, BATCH, timeout_ns);
+	return rig_reap_max(rig, BATCH, timeout_ns);
+}
 
-	if (n < 0 || n > BATCH)
+int rig_reap_max(struct rig *rig, unsigned max, int64_t timeout_ns)
+{
+	struct pike_completion done[BATCH];
+	int n = pike_reap(rig->q, done, max, timeout_ns);
+
+	if (n < 0 || n > (int)max)
 		book_fail("reap gave %d (%s)", n, pike_error_name(n));
 	if (n == 0 && timeout_ns < 0 && rig->wakes == 0)
 		book_fail("a reap without end gave 0");
@@ -344,6 +349,21 @@ void rig_expect_cancelled(
 	rig_expect(file, line, rig, id, -PIKE_ECANCELED, PIKE_ECANCELED, 0);
 }
 
+void rig_expect_invalid(
+    const char *file, int line, struct rig *rig, struct pike_op op)
+{
+	book_at(file, line);
+	op.user_data = rig;
+	pike_id id = pike_submit(rig->q, &op);
+	if (id == -PIKE_EINVAL)
+		return;
+	if (id < 0)
+		book_fail("%s was refused: %s", pike_opcode_name(op.opcode),
+		    pike_error_name(id));
+	book_enter(rig, &op, id);
+	rig_expect_result(file, line, rig, id, -PIKE_EINVAL, 0);
+}
+
 int drop_arrivals(struct rig *rig)
 {
 	int n = rig->arrived;
@@ -363,4 +383,16 @@ void fence(struct rig *rig)
 	expect_one(rig, in, 1, 0, 0);
 	while (rig_reap(rig, 0) > 0)
 		continue;
+}
+
+void expect_idle(struct rig *rig)
+{
+	int64_t before = port_cpu_ns();
+	pike_id timer = submit(rig, op_timer(100 * NS_PER_MS));
+
+	expect_one(rig, timer, 1, 0, 0);
+	int64_t used = port_cpu_ns() - before;
+	if (used > 50 * NS_PER_MS)
+		book_fail("%lld us of CPU time while nothing happens",
+		    (long long)used / 1000);
 }

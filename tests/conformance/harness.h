@@ -140,6 +140,9 @@ void rig_wake(struct rig *rig);
  */
 int rig_reap(struct rig *rig, int64_t timeout_ns);
 
+/* The same of at most max completions. */
+int rig_reap_max(struct rig *rig, unsigned max, int64_t timeout_ns);
+
 /* Waits for the next completion of id and takes it; of any op and takes it. */
 #define wait_one(rig, id) rig_wait(RIG_HERE, rig, id)
 #define wait_any(rig)     rig_wait(RIG_HERE, rig, -1)
@@ -150,6 +153,10 @@ int rig_reap(struct rig *rig, int64_t timeout_ns);
 /* Waits for the next completion of id; it must be this one. */
 #define expect_one(rig, id, res, err, flags)                                   \
 	rig_expect(RIG_HERE, rig, id, res, err, flags)
+
+/* For requests that are wrong in a way that may be seen at once or later:
+ * refused, or completed, with -PIKE_EINVAL. */
+#define expect_invalid(rig, op) rig_expect_invalid(RIG_HERE, rig, op)
 
 /* The same for a completion with nothing but an error. */
 #define expect_error(rig, id, code)                                            \
@@ -196,10 +203,16 @@ void rig_expect_result(const char *file, int line, struct rig *rig, pike_id id,
     int64_t res, uint32_t flags);
 void rig_expect_pending(
     const char *file, int line, struct rig *rig, pike_id id);
+void rig_expect_invalid(
+    const char *file, int line, struct rig *rig, struct pike_op op);
 void rig_expect_cancelled(
     const char *file, int line, struct rig *rig, pike_id id);
 
 /* -- handles and descriptors -- */
+
+/* Expects that waiting for 100 ms costs no CPU time to speak of: nothing
+ * spins. */
+void expect_idle(struct rig *rig);
 
 /* Adopts fd; the rig checks at the end that it is still open, and closes it,
  * unless a PIKE_CLOSE did. */
@@ -227,6 +240,12 @@ enum rig_kind {
 bool rig_pair(struct rig *rig, enum rig_kind kind, pike_handle h[2]);
 bool rig_peer(
     struct rig *rig, enum rig_kind kind, pike_handle *h, pike_fd *peer);
+
+/* As rig_peer, but there is no room left to send (of a pipe the writing end is
+ * the handle). Returns how many bytes the peer has to drain first; 0: the
+ * system has no such thing. */
+int64_t rig_full(
+    struct rig *rig, enum rig_kind kind, pike_handle *h, pike_fd *peer);
 void rig_pipe_to_reader(struct rig *rig, pike_handle *h, pike_fd *reader);
 bool rig_plain_pair(struct rig *rig, enum rig_kind kind, pike_fd fd[2]);
 void rig_tcp_pair(struct rig *rig, pike_handle h[2]);
@@ -249,6 +268,9 @@ void rig_path(struct rig *rig, const char *name, char *path, size_t size);
  */
 void peer_read(struct rig *rig, pike_fd fd, void *buf, size_t len);
 void peer_write(struct rig *rig, pike_fd fd, const void *buf, size_t len);
+
+/* Reads len bytes and forgets them. */
+void peer_drain(struct rig *rig, pike_fd fd, int64_t len);
 
 /* Expects the orderly end on the plain end. */
 void peer_expect_eof(pike_fd fd);

@@ -108,6 +108,27 @@ bool rig_peer(
 	return true;
 }
 
+int64_t rig_full(
+    struct rig *rig, enum rig_kind kind, pike_handle *h, pike_fd *peer)
+{
+	pike_fd fd[2];
+	int64_t sum = 0;
+
+	if (!rig_plain_pair(rig, kind, fd))
+		return 0;
+	int writer = kind == RIG_PIPE;
+	if (kind != RIG_PIPE) {
+		port_small_buffers(fd[0]);
+		port_small_buffers(fd[1]);
+	}
+	/* What is on its way may make room when it has arrived. */
+	for (int64_t n; (n = port_fill(fd[writer])) > 0;)
+		sum += n;
+	*h = rig_adopt(rig, fd[writer]);
+	*peer = fd[!writer];
+	return sum;
+}
+
 void rig_pipe_to_reader(struct rig *rig, pike_handle *h, pike_fd *reader)
 {
 	pike_fd fd[2];
@@ -190,6 +211,18 @@ void peer_read(struct rig *rig, pike_fd fd, void *buf, size_t len)
 		}
 		idle = 0;
 		at += (size_t)n;
+	}
+}
+
+void peer_drain(struct rig *rig, pike_fd fd, int64_t len)
+{
+	static char junk[65536];
+
+	while (len > 0) {
+		size_t step =
+		    len < (int64_t)sizeof(junk) ? (size_t)len : sizeof(junk);
+		peer_read(rig, fd, junk, step);
+		len -= (int64_t)step;
 	}
 }
 
