@@ -256,6 +256,16 @@ pike_handle rig_listen(struct rig *rig, int family, struct pike_addr *addr);
 /* A handle of a new socket, by pike. */
 pike_handle rig_socket(struct rig *rig, int family, int type);
 
+/* A plain connection to addr, and its own address if name is not null. */
+pike_fd rig_caller(
+    struct rig *rig, const struct pike_addr *addr, struct pike_addr *name);
+
+/* Expects that h is a handle and connected with the plain fd. */
+void expect_connected(struct rig *rig, pike_handle h, pike_fd fd);
+
+/* Whether two addresses read the same. */
+bool addr_equal(const struct pike_addr *a, const struct pike_addr *b);
+
 /* An address of a Unix socket in the test's own directory. */
 struct pike_addr rig_unix_addr(struct rig *rig, const char *name);
 

@@ -194,6 +194,35 @@ struct pike_addr rig_unix_addr(struct rig *rig, const char *name)
 
 /* ------------------------------------------------------ the plain peers -- */
 
+bool addr_equal(const struct pike_addr *a, const struct pike_addr *b)
+{
+	char x[PIKE_ADDR_TEXT], y[PIKE_ADDR_TEXT];
+
+	pike_addr_format(a, x, sizeof(x));
+	pike_addr_format(b, y, sizeof(y));
+	return strcmp(x, y) == 0;
+}
+
+pike_fd rig_caller(
+    struct rig *rig, const struct pike_addr *addr, struct pike_addr *name)
+{
+	pike_fd fd = rig_own(rig, port_connect(addr, PIKE_SOCK_STREAM));
+
+	if (name)
+		ck_assert_int_eq(port_name(fd, false, name), 0);
+	return fd;
+}
+
+void expect_connected(struct rig *rig, pike_handle h, pike_fd fd)
+{
+	char in = 0;
+
+	ck_assert_int_gt(h, 0);
+	peer_write(rig, fd, "c", 1);
+	expect_op(rig, op_recv(h, &in, 1), 1);
+	ck_assert_int_eq(in, 'c');
+}
+
 void peer_read(struct rig *rig, pike_fd fd, void *buf, size_t len)
 {
 	int idle = 0;

@@ -19,6 +19,9 @@ void *port_shared(size_t size);
 /* Puts SIGPIPE to its default, which ends the process. */
 void port_sigpipe_default(void);
 
+/* The system's own number for a refused connection. */
+int port_econnrefused(void);
+
 /* CPU time that the process has used. */
 int64_t port_cpu_ns(void);
 
@@ -60,8 +63,9 @@ struct pike_addr port_loopback(int family);
 pike_fd port_bound(struct pike_addr *addr, int type, int backlog);
 pike_fd port_socket(int family, int type);
 pike_fd port_connect(const struct pike_addr *addr, int type); /* or a code */
-pike_fd port_connect_start(const struct pike_addr *addr);     /* no waiting */
-pike_fd port_accept(pike_fd listener); /* waits; or a code */
+void port_connect_with(pike_fd fd, const struct pike_addr *addr);
+pike_fd port_connect_start(const struct pike_addr *addr); /* no waiting */
+pike_fd port_accept(pike_fd listener);                    /* waits; or a code */
 int port_name(pike_fd fd, bool peer, struct pike_addr *addr);
 void port_small_buffers(pike_fd fd);
 void port_finish_writing(pike_fd fd);
@@ -81,6 +85,7 @@ int64_t port_recv_from(
 void port_wait_readable(pike_fd fd);
 void port_wait_writable(pike_fd fd);
 bool port_is_readable(pike_fd fd);
+bool port_is_writable(pike_fd fd);
 
 /* Writes without waiting until no more fits; how many bytes. */
 int64_t port_fill(pike_fd fd);

@@ -109,6 +109,14 @@ pike_fd port_connect(const struct pike_addr *addr, int type)
 	return fd;
 }
 
+void port_connect_with(pike_fd fd, const struct pike_addr *addr)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = port_to(addr, &sa);
+
+	MUST(connect((int)fd, (struct sockaddr *)&sa, len) == 0);
+}
+
 pike_fd port_connect_start(const struct pike_addr *addr)
 {
 	pike_fd fd = port_socket(addr->family, PIKE_SOCK_STREAM);
@@ -201,6 +209,16 @@ static bool port_ready(pike_fd fd, short events, int timeout_ms)
 bool port_is_readable(pike_fd fd)
 {
 	return port_ready(fd, POLLIN, 0);
+}
+
+bool port_is_writable(pike_fd fd)
+{
+	return port_ready(fd, POLLOUT, 0);
+}
+
+int port_econnrefused(void)
+{
+	return ECONNREFUSED;
 }
 
 void port_wait_readable(pike_fd fd)
