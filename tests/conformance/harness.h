@@ -260,6 +260,9 @@ pike_handle rig_socket(struct rig *rig, int family, int type);
 pike_fd rig_caller(
     struct rig *rig, const struct pike_addr *addr, struct pike_addr *name);
 
+/* Takes a plain connection while the queue goes on working. */
+pike_fd rig_accept(struct rig *rig, pike_fd listener);
+
 /* Expects that h is a handle and connected with the plain fd. */
 void expect_connected(struct rig *rig, pike_handle h, pike_fd fd);
 

@@ -223,6 +223,16 @@ void expect_connected(struct rig *rig, pike_handle h, pike_fd fd)
 	ck_assert_int_eq(in, 'c');
 }
 
+pike_fd rig_accept(struct rig *rig, pike_fd listener)
+{
+	for (int i = 0; !port_is_readable(listener); i++) {
+		if (i == ROUNDS_MAX)
+			book_fail("nobody connected");
+		rig_reap(rig, NS_PER_MS);
+	}
+	return rig_own(rig, port_accept(listener));
+}
+
 void peer_read(struct rig *rig, pike_fd fd, void *buf, size_t len)
 {
 	int idle = 0;
