@@ -51,6 +51,16 @@ struct pike__backend {
 	bool (*attempt)(struct pike_queue *q, struct pike__handle *h,
 	    const struct pike_op *op, size_t *moved, struct pike__result *r);
 
+	/*
+	 * One try to send len bytes on a plain stream whose lane is ready: how
+	 * many were taken, or -1. When that is not all, sent says at once what
+	 * it means, like attempt.
+	 */
+	int64_t (*send)(struct pike__handle *h, const void *buf, size_t len);
+	bool (*sent)(struct pike_queue *q, struct pike__handle *h,
+	    const struct pike_op *op, int64_t n, size_t *moved,
+	    struct pike__result *r);
+
 	/* Starts an op, or goes on with one that was paused: true when it has
 	 * ended, with the result. */
 	bool (*start)(struct pike_queue *q, struct pike__slot *slot,

@@ -67,7 +67,7 @@ static void close_now(struct pike_queue *q, struct pike__handle *h)
 pike_id pike__submit_close(struct pike_queue *q, struct pike__slot *slot)
 {
 	struct pike__handle *h = slot->handle;
-	pike_id id = pike__slot_id(slot);
+	pike_id id = slot->id;
 
 	h->flags |= PIKE__HELD;
 	pike__end_all(q, h);
@@ -110,7 +110,7 @@ static void cancel_result(const struct pike__slot *slot, struct pike__result *r)
 
 pike_id pike__submit_cancel(struct pike_queue *q, struct pike__slot *slot)
 {
-	pike_id id = pike__slot_id(slot);
+	pike_id id = slot->id;
 	struct pike__result r;
 	int asked;
 

@@ -16,16 +16,19 @@ static struct pike_completion *done_first(const struct pike__done *d)
 }
 
 /* Copies n of the oldest, which may lie in two parts. */
-static void done_copy(
+static inline void done_copy(
     const struct pike__done *d, struct pike_completion *out, uint32_t n)
 {
 	struct pike_completion *first = done_first(d);
 	uint32_t part = (uint32_t)(d->end - first);
 
-	if (part > n)
-		part = n;
-	memcpy(out, first, part * sizeof *out);
-	memcpy(out + part, d->base, (n - part) * sizeof *out);
+	if (part < n) {
+		memcpy(out, first, part * sizeof *out);
+		out += part;
+		n -= part;
+		first = d->base;
+	}
+	memcpy(out, first, n * sizeof *out);
 }
 
 bool pike__done_open(struct pike__done *d, uint32_t ops, uint32_t shots)
@@ -75,7 +78,10 @@ uint32_t pike__done_take(
 {
 	uint32_t n = d->count < max ? d->count : max;
 
-	done_copy(d, out, n);
+	if (n == 1)
+		*out = *done_first(d);
+	else
+		done_copy(d, out, n);
 	d->count -= n;
 	return n;
 }

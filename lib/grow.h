@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Arrays that grow by an eighth, and generations that wrap. */
+/* Arrays that grow by an eighth, and names that wrap. */
 #ifndef PIKE_LIB_GROW_H
 #define PIKE_LIB_GROW_H
 
@@ -32,19 +32,28 @@ static inline bool pike__grow(
 }
 
 /*
- * A generation has 31 bits, so that ids and handles stay positive, and is
- * never 0, so that a zeroed struct names nothing. A test build begins just
- * before the wrap.
+ * A name (a pike_id, a pike_handle) is a generation and an index. The
+ * generation has 31 bits, so that names stay positive, and is never 0, so that
+ * a zeroed struct names nothing. A test build begins just before the wrap.
  */
 #ifdef PIKE_SEAM
-#	define PIKE__GENERATION_FIRST 0x7ffffff0u
+#	define PIKE__GENERATION_FIRST 0x7ffffff0
 #else
-#	define PIKE__GENERATION_FIRST 1u
+#	define PIKE__GENERATION_FIRST 1
 #endif
 
-static inline uint32_t pike__generation_next(uint32_t generation)
+static inline int64_t pike__name_first(uint32_t index)
 {
-	return generation == 0x7fffffff ? 1 : generation + 1;
+	return (int64_t)PIKE__GENERATION_FIRST << 32 | index;
+}
+
+static inline int64_t pike__name_next(int64_t name)
+{
+	uint64_t next = (uint64_t)name + ((uint64_t)1 << 32);
+
+	if (next >> 63)
+		next = (uint64_t)1 << 32 | (uint32_t)name;
+	return (int64_t)next;
 }
 
 #endif

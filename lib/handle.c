@@ -59,8 +59,7 @@ bool pike__handles_reserve(struct pike__handles *t)
 		return false;
 	memset(chunk, 0, PIKE__HANDLE_CHUNK * sizeof *chunk);
 	for (uint32_t i = PIKE__HANDLE_CHUNK; i-- > 0;) {
-		chunk[i].index = t->count + i;
-		chunk[i].generation = PIKE__GENERATION_FIRST;
+		chunk[i].name = pike__name_first(t->count + i);
 		chunk[i].next = t->free;
 		t->free = &chunk[i];
 		t->at[t->count + i] = &chunk[i];
@@ -82,7 +81,7 @@ struct pike__handle *pike__handle_take(
 	memset(h->lane, 0, sizeof h->lane);
 	h->lane[PIKE__READS].state = state;
 	h->lane[PIKE__WRITES].state = state;
-	h->self = (pike_handle)((uint64_t)h->generation << 32 | h->index);
+	h->self = h->name;
 	h->closing = NULL;
 	h->next = NULL;
 	h->fd = fd;
@@ -97,7 +96,7 @@ void pike__handle_give(struct pike__handles *t, struct pike__handle *h)
 {
 	h->self = 0;
 	h->fd = -1;
-	h->generation = pike__generation_next(h->generation);
+	h->name = pike__name_next(h->name);
 	h->next = t->free;
 	t->free = h;
 }

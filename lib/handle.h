@@ -18,10 +18,12 @@ struct pike__slot;
  * READY and nothing else takes an op without any waiting.
  */
 enum {
-	PIKE__READY = 0x01,  /* trying may succeed */
-	PIKE__BUSY = 0x02,   /* ops wait in it */
-	PIKE__FAILED = 0x04, /* error is set */
-	PIKE__SPECIAL = 0x08 /* not a plain stream socket */
+	PIKE__READY = 0x01,   /* trying may succeed */
+	PIKE__BUSY = 0x02,    /* ops wait in it */
+	PIKE__FAILED = 0x04,  /* error is set */
+	PIKE__SPECIAL = 0x08, /* not a plain stream socket */
+	PIKE__ARMED = 0x10,   /* the next edge will be told */
+	PIKE__PLAIN = 0x20    /* one op waits, a recv like most */
 };
 
 struct pike__lane {
@@ -61,8 +63,7 @@ struct pike__handle {
 	struct pike__handle *next;  /* free, or runnable */
 	struct pike__handle *later; /* to be tried again after a while */
 	int64_t fd;
-	uint32_t index;
-	uint32_t generation;
+	pike_handle name; /* self, also while free: the next one's */
 	uint32_t pending; /* ops in the lanes */
 	uint16_t flags;   /* PIKE__OPENED, ... */
 	uint8_t kind;     /* enum pike__kind */

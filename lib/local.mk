@@ -10,6 +10,7 @@ pike_core = \
 	lib/error.c \
 	lib/handle.c \
 	lib/inbox.c \
+	lib/lane.c \
 	lib/op.c \
 	lib/port_posix.c \
 	lib/queue.c \

@@ -140,7 +140,6 @@ static int detail_check(const struct pike_op *op)
 	case PIKE_SIGNAL:
 		return signal_check(op);
 	case PIKE_SHUTDOWN:
-	case PIKE_POLL:
 		return op->op_flags ? 0 : -PIKE_EINVAL;
 	case PIKE_CANCEL:
 		return op->u.cancel.id < 0 ? -PIKE_EINVAL : 0;

@@ -186,16 +186,19 @@ int pike_queue_open(struct pike_queue **out, const struct pike_params *params)
 		return -PIKE_ENOMEM;
 	q->ops_max = p->ops_max;
 	q->features_off = p->features_off;
+	q->at_once = pike__name_first(UINT32_MAX);
 	error = memory_open(q, p);
 	if (!error)
 		error = backend_open(q, p);
 	if (error) {
 		memory_close(q);
 		atomic_store(&q->born, PIKE__DEAD);
+		q->quick = PIKE__DEAD;
 		shell_keep(q);
 		return error;
 	}
 	atomic_store(&q->born, pike__port_forks);
+	q->quick = pike__port_forks;
 	atomic_store(&q->open, true);
 	*out = q;
 	return 0;
@@ -203,16 +206,20 @@ int pike_queue_open(struct pike_queue **out, const struct pike_params *params)
 
 /* ---- closing ---- */
 
-static void end_everything(struct pike_queue *q)
+/* Asks every op to end: false when there is none left. */
+static bool end_everything(struct pike_queue *q)
 {
+	bool any = false;
+
 	for (uint32_t i = 0; i < q->slots.count; i++) {
 		struct pike__slot *slot = pike__slot_at(&q->slots, i);
 
-		if (slot->state != PIKE__FREE)
-			pike__end(q, slot, PIKE_ECANCELED);
+		if (slot->state == PIKE__FREE)
+			continue;
+		pike__end(q, slot, PIKE_ECANCELED);
+		any = any || slot->state != PIKE__FREE;
 	}
-	while (q->live)
-		q->backend->wait(q, -1);
+	return any;
 }
 
 static void drop_everything(struct pike_queue *q)
@@ -237,11 +244,13 @@ void pike_queue_close(struct pike_queue *q)
 	if (!error) {
 		while (atomic_load(&q->users))
 			pike__port_yield();
-		end_everything(q);
+		while (end_everything(q))
+			q->backend->wait(q, -1);
 		drop_everything(q);
 	}
 	q->backend->close(q, error != 0);
 	atomic_store(&q->born, PIKE__DEAD);
+	q->quick = PIKE__DEAD;
 	memory_close(q);
 	shell_keep(q);
 }

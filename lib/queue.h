@@ -25,14 +25,14 @@ struct pike_queue {
 
 	/* Read or written by each op. */
 	_Atomic unsigned born; /* pike__port_forks at open; PIKE__DEAD */
-	uint32_t unpolled;     /* reaps since the system was last asked */
+	unsigned quick;    /* as born, or PIKE__DEAD: no short ways, pollable */
+	uint32_t unpolled; /* reaps since the system was last asked */
 	struct pike__handles handles;
 	struct pike__done done;
 	struct pike__slots slots;
 	const struct pike__backend *backend;
 	void *backend_state;
-	uint32_t at_once;              /* counts ops that needed no slot */
-	uint32_t live;                 /* slots in use */
+	pike_id at_once; /* the last name of an op that needed no slot */
 	struct pike__timers deadlines; /* monotonic clock */
 	struct pike__timers realtime;
 	struct pike__slot *paused;  /* through held */
@@ -50,6 +50,18 @@ struct pike_queue {
 
 #define PIKE__DEAD (~0u)
 
+/* Rarely called, and kept out of the way of what is often; called often, and
+ * kept apart so that its caller needs no stack; part of its caller. */
+#ifdef __GNUC__
+#	define PIKE__COLD   __attribute__((noinline, cold))
+#	define PIKE__APART  __attribute__((noinline))
+#	define PIKE__WITHIN inline __attribute__((always_inline))
+#else
+#	define PIKE__COLD
+#	define PIKE__APART
+#	define PIKE__WITHIN inline
+#endif
+
 /* 0 when the owning thread may use the queue, else the code that says why not.
  */
 static inline int pike__queue_usable(const struct pike_queue *q)
@@ -63,6 +75,61 @@ static inline int pike__queue_usable(const struct pike_queue *q)
 		return 0;
 	return born == PIKE__DEAD ? -PIKE_EBADF : -PIKE_EPERM;
 }
+
+/* Whether short ways may be taken: a living queue that no poller looks at. */
+static inline bool pike__queue_quick(const struct pike_queue *q)
+{
+	return q->quick == pike__port_forks;
+}
+
+/* ---- completions ---- */
+
+static inline void pike__complete(struct pike_queue *q, void *user_data,
+    pike_id id, const struct pike__result *r)
+{
+	struct pike_completion *c = pike__done_add(&q->done);
+
+	c->user_data = user_data;
+	c->id = id;
+	c->res = r->res;
+	c->err = r->err;
+	c->os_error = r->os_error;
+	c->flags = r->flags;
+	c->buffer = 0;
+}
+
+/* The same for bytes that were moved, and nothing to say beside. */
+static inline void pike__complete_bytes(
+    struct pike_queue *q, void *user_data, pike_id id, int64_t bytes)
+{
+	struct pike_completion *c = pike__done_add(&q->done);
+
+	c->user_data = user_data;
+	c->id = id;
+	c->res = bytes;
+	c->err = 0;
+	c->os_error = 0;
+	c->flags = 0;
+	c->buffer = 0;
+}
+
+/*
+ * The end of a plain op that is alone in its lane, by bytes that were moved:
+ * what pike__finish comes to for it, where the backend ends every op at once
+ * when asked (so that no close and no cancel can be waiting for this one). The
+ * lane's state is the caller's to set.
+ */
+static inline void pike__finish_plain(struct pike_queue *q,
+    struct pike__handle *h, struct pike__lane *lane, struct pike__slot *slot,
+    int64_t bytes)
+{
+	pike__complete_bytes(q, slot->op.user_data, slot->id, bytes);
+	lane->head = lane->tail = NULL;
+	h->pending--;
+	pike__slot_give(&q->slots, slot);
+}
+
+/* ---- what the rooms of the core do for each other ---- */
 
 /* Ends an op of any state; why is PIKE_ECANCELED or PIKE_ETIME. 0 or a code,
  * as pike_cancel. */
@@ -81,6 +148,19 @@ int pike__end_all(struct pike_queue *q, struct pike__handle *h);
 /* An accepted close or cancel: the core does these by itself. */
 pike_id pike__submit_close(struct pike_queue *q, struct pike__slot *slot);
 pike_id pike__submit_cancel(struct pike_queue *q, struct pike__slot *slot);
+
+/* Appends an op to its lane. */
+void pike__lane_join(struct pike__handle *h, struct pike__slot *slot);
+
+/* Appends an accepted op to its lane, and starts it when it is the first. */
+void pike__lane_put(struct pike_queue *q, struct pike__slot *slot);
+
+/*
+ * Keeps on the handle what its later ops have to know of this one's end by
+ * err. why is the code of a cancel or a deadline, or 0.
+ */
+void pike__remember(struct pike__handle *h, const struct pike_op *op,
+    unsigned lane, size_t moved, int why, int err);
 
 /* What an ended op leaves to do: its handle's close, cancels that waited. */
 void pike__after(struct pike_queue *q, struct pike__handle *h);

@@ -251,8 +251,9 @@ static unsigned reap_slowly(struct pike_queue *q, struct pike_completion *out,
 	}
 }
 
-int pike_reap(struct pike_queue *q, struct pike_completion *out, unsigned max,
-    int64_t timeout_ns)
+/* A reap that has to look at more than the ring of completions. */
+PIKE__COLD static int reap_any(struct pike_queue *q,
+    struct pike_completion *out, unsigned max, int64_t timeout_ns)
 {
 	int bad = pike__queue_usable(q);
 	unsigned n;
@@ -276,6 +277,29 @@ int pike_reap(struct pike_queue *q, struct pike_completion *out, unsigned max,
 		atomic_store(&q->asleep, true);
 		pike__show(q);
 	}
+	return (int)n;
+}
+
+/* Whether there is nothing but ops that have ended, with no time running. */
+static inline bool only_done(struct pike_queue *q)
+{
+	return pike__queue_quick(q) && q->done.count && !q->done.shots &&
+	       !q->paused && !(q->deadlines.count | q->realtime.count) &&
+	       q->unpolled < UNPOLLED_MAX && !pike__inbox_any(&q->inbox) &&
+	       !atomic_load_explicit(&q->woken, memory_order_relaxed);
+}
+
+int pike_reap(struct pike_queue *q, struct pike_completion *out, unsigned max,
+    int64_t timeout_ns)
+{
+	unsigned n;
+
+	if (!q || !out || !max || max > INT_MAX || timeout_ns < -1 ||
+	    !only_done(q))
+		return reap_any(q, out, max, timeout_ns);
+	q->unpolled++;
+	n = pike__done_take(&q->done, out, max);
+	q->done.room += n;
 	return (int)n;
 }
 
@@ -346,6 +370,7 @@ pike_fd pike_pollable(struct pike_queue *q)
 	fd = q->backend->pollable(q);
 	if (fd >= 0) {
 		q->pollable = true;
+		q->quick = PIKE__DEAD;
 		atomic_store(&q->asleep, true);
 		pike__show(q);
 	}

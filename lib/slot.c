@@ -21,8 +21,7 @@ static bool slots_grow(struct pike__slots *s)
 		return false;
 	memset(chunk, 0, PIKE__SLOT_CHUNK * sizeof *chunk);
 	for (uint32_t i = PIKE__SLOT_CHUNK; i-- > 0;) {
-		chunk[i].index = s->count + i;
-		chunk[i].generation = PIKE__GENERATION_FIRST;
+		chunk[i].id = pike__name_first(s->count + i);
 		chunk[i].next = s->free;
 		s->free = &chunk[i];
 	}
@@ -88,22 +87,16 @@ struct pike__slot *pike__slot_find(struct pike__slots *s, pike_id id)
 	if (index >= s->count)
 		return NULL;
 	slot = pike__slot_at(s, index);
-	if (slot->state == PIKE__FREE || pike__slot_id(slot) != id)
+	if (slot->state == PIKE__FREE || slot->id != id)
 		return NULL;
 	return slot;
 }
 
-void pike__slot_give(struct pike__slots *s, struct pike__slot *slot)
+void pike__slot_shrink(struct pike__slots *s, struct pike__slot *slot)
 {
-	if (slot->extra) {
-		slot->extra->next_free = s->free_extra;
-		s->free_extra = slot->extra;
-		slot->extra = NULL;
-	}
-	slot->state = PIKE__FREE;
-	slot->generation = pike__generation_next(slot->generation);
-	slot->next = s->free;
-	s->free = slot;
+	slot->extra->next_free = s->free_extra;
+	s->free_extra = slot->extra;
+	slot->extra = NULL;
 }
 
 void pike__slot_extend(struct pike__slots *s, struct pike__slot *slot)

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <pike.h>
 
+#include "grow.h"
+
 struct pike__handle;
 
 /* Copies of the small things that an op points to. */
@@ -32,9 +34,8 @@ struct pike__slot {
 	struct pike__slot *held;        /* next of the paused or the cancels */
 	struct pike__handle *handle;
 	union pike__extra *extra;
-	size_t moved; /* bytes so far; expirations of a timer */
-	uint32_t index;
-	uint32_t generation;
+	pike_id id;     /* generation and index; while free, the next one's */
+	size_t moved;   /* bytes so far; expirations of a timer */
 	uint32_t due;   /* place in the heap of deadlines; 0: none */
 	uint32_t shots; /* results not yet reaped */
 	int32_t why;    /* PIKE_ECANCELED or PIKE_ETIME once asked to end */
@@ -43,6 +44,9 @@ struct pike__slot {
 	uint8_t paused; /* waits until results are reaped */
 	uint8_t phase;  /* the backend's */
 };
+
+/* What of an op a plain one needs: all up to the details by opcode. */
+#define PIKE__OP_PLAIN offsetof(struct pike_op, u)
 
 #define PIKE__SLOT_CHUNK 64
 
@@ -69,9 +73,9 @@ static inline struct pike__slot *pike__slot_at(
 	return &s->chunks[index / PIKE__SLOT_CHUNK][index % PIKE__SLOT_CHUNK];
 }
 
-static inline pike_id pike__slot_id(const struct pike__slot *s)
+static inline uint32_t pike__slot_index(const struct pike__slot *slot)
 {
-	return (pike_id)((uint64_t)s->generation << 32 | s->index);
+	return (uint32_t)slot->id;
 }
 
 /* Takes the free slot that a reserve has made sure of. */
@@ -86,8 +90,20 @@ static inline struct pike__slot *pike__slot_take(struct pike__slots *s)
 /* The live slot of an id, or null. */
 struct pike__slot *pike__slot_find(struct pike__slots *s, pike_id id);
 
+/* Gives back the extra of a slot that has one. */
+void pike__slot_shrink(struct pike__slots *s, struct pike__slot *slot);
+
 /* Ends an id: the slot is free for another. */
-void pike__slot_give(struct pike__slots *s, struct pike__slot *slot);
+static inline void pike__slot_give(
+    struct pike__slots *s, struct pike__slot *slot)
+{
+	if (slot->extra)
+		pike__slot_shrink(s, slot);
+	slot->state = PIKE__FREE;
+	slot->id = pike__name_next(slot->id);
+	slot->next = s->free;
+	s->free = slot;
+}
 
 /* Gives the slot an extra that a reserve has made sure of. */
 void pike__slot_extend(struct pike__slots *s, struct pike__slot *slot);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The door in and the only door back: a request becomes a slot in a lane, the
- * head of a lane is with the backend, and what has ended becomes a completion.
+ * The door in: a request is checked, given its place, and done at once or made
+ * a slot that waits its turn.
  */
 #include "config.h"
 
@@ -9,18 +9,6 @@
 #include <string.h>
 
 #include "queue.h"
-
-static void completion_fill(struct pike_completion *c, void *user_data,
-    pike_id id, const struct pike__result *r)
-{
-	c->user_data = user_data;
-	c->id = id;
-	c->res = r->res;
-	c->err = r->err;
-	c->os_error = r->os_error;
-	c->flags = r->flags;
-	c->buffer = 0;
-}
 
 /* ---- what is reserved before an op is accepted ---- */
 
@@ -77,7 +65,6 @@ struct pike__slot *pike__slot_new(
 		slot->lane = PIKE__AT_ONCE;
 	slot->paused = 0;
 	slot->phase = 0;
-	q->live++;
 	if (!wants_extra(op, info))
 		return slot;
 	pike__slot_extend(&q->slots, slot);
@@ -92,231 +79,23 @@ struct pike__slot *pike__slot_new(
 	return slot;
 }
 
-/* ---- lanes ---- */
+/* ---- the long way ---- */
 
-static void lane_append(struct pike__handle *h, struct pike__slot *slot)
+/* The name of an op that ended without ever having a slot: of one that cannot
+ * be, so that it is finished to anybody who asks. */
+static inline pike_id name_now(struct pike_queue *q)
 {
-	struct pike__lane *lane = &h->lane[slot->lane];
-
-	slot->next = NULL;
-	slot->prev = lane->tail;
-	if (lane->tail)
-		lane->tail->next = slot;
-	else
-		lane->head = slot;
-	lane->tail = slot;
-	lane->state |= PIKE__BUSY;
+	q->at_once = pike__name_next(q->at_once);
+	return q->at_once;
 }
 
-static void lane_unlink(struct pike__handle *h, struct pike__slot *slot)
-{
-	struct pike__lane *lane = &h->lane[slot->lane];
-
-	if (slot->prev)
-		slot->prev->next = slot->next;
-	else
-		lane->head = slot->next;
-	if (slot->next)
-		slot->next->prev = slot->prev;
-	else
-		lane->tail = slot->prev;
-	if (!lane->head)
-		lane->state &= (uint8_t)~PIKE__BUSY;
-}
-
-void pike__join(struct pike__slot *slot, struct pike__handle *h)
-{
-	slot->handle = h;
-	slot->lane = PIKE__WRITES;
-	h->pending++;
-	lane_append(h, slot);
-}
-
-/*
- * The error that stays on a lane is the result of every later op in it. A
- * shutdown is let through: it has nothing to lose.
- */
-static bool lane_refuses(const struct pike__handle *h,
-    const struct pike__slot *slot, struct pike__result *r)
-{
-	int error = h->lane[slot->lane].error;
-
-	if (!error || slot->op.opcode == PIKE_SHUTDOWN)
-		return false;
-	if (slot->op.opcode == PIKE_CONNECT)
-		error = PIKE_EINVAL;
-	*r = (struct pike__result){.res = -error, .err = error};
-	return true;
-}
-
-/* Errors after which a connection is of no more use in that direction. */
-static bool ends_stream(int error)
-{
-	switch (error) {
-	case PIKE_ECONNRESET:
-	case PIKE_ECONNABORTED:
-	case PIKE_ENETRESET:
-	case PIKE_ETIMEDOUT:
-	case PIKE_EHOSTUNREACH:
-	case PIKE_ENETUNREACH:
-	case PIKE_EPIPE:
-		return true;
-	default:
-		return false;
-	}
-}
-
-/*
- * Keeps on the handle what its later ops have to know of this one's end. why
- * is the code of a cancel or deadline, or 0.
- */
-static void lane_remember(struct pike__handle *h, const struct pike_op *op,
-    unsigned lane, size_t moved, int why, int err)
-{
-	struct pike__lane *writes = &h->lane[PIKE__WRITES];
-
-	if (h->kind == PIKE__SOCKET_PACKET)
-		return;
-	if (op->opcode == PIKE_CONNECT) {
-		if (err != PIKE_EISCONN)
-			pike__lane_fail(writes, PIKE_EPIPE);
-	} else if (why && err == why) {
-		if (lane == PIKE__WRITES && moved)
-			pike__lane_fail(writes, PIKE_EPIPE);
-	} else if (h->kind == PIKE__SOCKET_STREAM && ends_stream(err) &&
-		   lane < PIKE__POLLS && op->opcode != PIKE_SHUTDOWN) {
-		pike__lane_fail(&h->lane[lane], err);
-	}
-}
-
-/* ---- the door back ---- */
-
-static void paused_remove(struct pike_queue *q, struct pike__slot *slot)
-{
-	struct pike__slot **at = &q->paused;
-
-	while (*at != slot)
-		at = &(*at)->held;
-	*at = slot->held;
-	slot->paused = 0;
-}
-
-/* Turns a slot into its final completion. */
-static void retire(
-    struct pike_queue *q, struct pike__slot *slot, const struct pike__result *r)
-{
-	struct pike__handle *h = slot->handle;
-
-	if (slot->due)
-		pike__timer_remove(
-		    slot->op.opcode == PIKE_TIMER &&
-			    (slot->op.op_flags & PIKE_TIMER_REALTIME)
-			? &q->realtime
-			: &q->deadlines,
-		    &q->slots, slot);
-	if (slot->paused)
-		paused_remove(q, slot);
-	if (h && slot->op.opcode != PIKE_CLOSE) {
-		h->pending--;
-		if (r->err)
-			lane_remember(h, &slot->op, slot->lane, slot->moved,
-			    slot->why, r->err);
-		if (slot->lane < PIKE__LANES)
-			lane_unlink(h, slot);
-	}
-	if (h && slot->op.opcode == PIKE_CONNECT_TO && r->res < 0) {
-		q->backend->drop(q, h, true);
-		pike__handle_give(&q->handles, h);
-	}
-	completion_fill(pike__done_add(&q->done), slot->op.user_data,
-	    pike__slot_id(slot), r);
-	pike__slot_give(&q->slots, slot);
-	q->live--;
-}
-
-/* Starts the head of a lane, and the next when that ends at once. */
-static void lane_pump(
-    struct pike_queue *q, struct pike__handle *h, struct pike__lane *lane)
-{
-	struct pike__slot *slot;
-
-	while ((slot = lane->head) && slot->state == PIKE__WAITING &&
-	       !(h->flags & PIKE__HELD)) {
-		struct pike__result r;
-
-		slot->state = PIKE__STARTED;
-		if (!lane_refuses(h, slot, &r) &&
-		    !q->backend->start(q, slot, &r))
-			return;
-		retire(q, slot, &r);
-	}
-}
-
-void pike__finish(
-    struct pike_queue *q, struct pike__slot *slot, const struct pike__result *r)
-{
-	struct pike__handle *h = slot->handle;
-	unsigned lane = slot->lane;
-
-	retire(q, slot, r);
-	if (h && lane < PIKE__POLLS)
-		lane_pump(q, h, &h->lane[lane]);
-	if (q->cancels || (h && h->closing))
-		pike__after(q, h);
-}
-
-struct pike__result pike__ended(const struct pike__slot *slot)
-{
-	struct pike__result r = {.res = -slot->why, .err = slot->why};
-
-	if (slot->moved && slot->op.opcode != PIKE_TIMER)
-		r.res = (int64_t)slot->moved;
-	return r;
-}
-
-static void pause(struct pike_queue *q, struct pike__slot *slot)
-{
-	slot->paused = 1;
-	slot->held = q->paused;
-	q->paused = slot;
-}
-
-bool pike__may_shoot(struct pike_queue *q, struct pike__slot *slot)
-{
-	if (slot->paused)
-		return false;
-	if (q->done.shots_left && !(slot->shots && pike__op_writes(&slot->op)))
-		return true;
-	pause(q, slot);
-	return false;
-}
-
-void pike__shot(
-    struct pike_queue *q, struct pike__slot *slot, const struct pike__result *r)
-{
-	struct pike__result shot = *r;
-
-	shot.flags |= PIKE_MORE;
-	completion_fill(pike__done_add(&q->done), slot->op.user_data,
-	    pike__slot_id(slot), &shot);
-	q->done.shots_left--;
-	q->done.shots++;
-	slot->shots++;
-}
-
-/* ---- the door in ---- */
-
-/* The completion of an op that ended without ever having a slot. Its id is of
- * a slot that cannot be, so that it is finished to anybody who asks. */
 static pike_id complete_now(struct pike_queue *q, const struct pike_op *op,
     const struct pike__result *r)
 {
-	q->at_once = q->at_once == INT32_MAX ? 1 : q->at_once + 1;
-
-	pike_id id = (pike_id)((uint64_t)q->at_once << 32 | UINT32_MAX);
+	pike_id id = name_now(q);
 
 	q->done.room--;
-	completion_fill(pike__done_add(&q->done), op->user_data, id, r);
+	pike__complete(q, op->user_data, id, r);
 	return id;
 }
 
@@ -350,17 +129,44 @@ static void dispatch(struct pike_queue *q, struct pike__slot *slot)
 			pike__port_monotonic(), slot->op.timeout_ns));
 	if (h)
 		h->pending++;
-	if (slot->lane < PIKE__LANES)
-		lane_append(h, slot);
 	if (slot->lane < PIKE__POLLS) {
-		slot->state = PIKE__WAITING;
-		lane_pump(q, h, &h->lane[slot->lane]);
-	} else if (q->backend->start(q, slot, &r)) {
-		pike__finish(q, slot, &r);
+		pike__lane_put(q, slot);
+		return;
 	}
+	if (slot->lane == PIKE__POLLS)
+		pike__lane_join(h, slot);
+	if (q->backend->start(q, slot, &r))
+		pike__finish(q, slot, &r);
 }
 
-static pike_id submit(struct pike_queue *q, const struct pike_op *op)
+/* An op that is valid and has its place, after moved bytes of it were done. */
+static pike_id accept_op(struct pike_queue *q, struct pike__handle *h,
+    const struct pike_op *op, size_t moved)
+{
+	struct pike__slot *slot = pike__slot_new(q, h, op);
+	pike_id id = slot->id;
+
+	q->done.room--;
+	slot->moved = moved;
+	if (op->opcode == PIKE_CLOSE)
+		return pike__submit_close(q, slot);
+	if (op->opcode == PIKE_CANCEL)
+		return pike__submit_cancel(q, slot);
+	dispatch(q, slot);
+	return id;
+}
+
+/* The end of an op that needed no slot. */
+static pike_id ended_now(struct pike_queue *q, struct pike__handle *h,
+    const struct pike_op *op, size_t moved, const struct pike__result *r)
+{
+	if (r->err)
+		pike__remember(
+		    h, op, pike__op_infos[op->opcode].lane, moved, 0, r->err);
+	return complete_now(q, op, r);
+}
+
+static pike_id submit_any(struct pike_queue *q, const struct pike_op *op)
 {
 	struct pike__handle *h = NULL;
 	const struct pike__op_info *info;
@@ -383,27 +189,14 @@ static pike_id submit(struct pike_queue *q, const struct pike_op *op)
 		return complete_now(q, op, &r);
 	if (h && info->lane < PIKE__POLLS &&
 	    !(h->lane[info->lane].state & (PIKE__BUSY | PIKE__FAILED)) &&
-	    q->backend->attempt(q, h, op, &moved, &r)) {
-		if (r.err)
-			lane_remember(h, op, info->lane, moved, 0, r.err);
-		return complete_now(q, op, &r);
-	}
-
-	q->done.room--;
-
-	struct pike__slot *slot = pike__slot_new(q, h, op);
-	pike_id id = pike__slot_id(slot);
-
-	slot->moved = moved;
-	if (op->opcode == PIKE_CLOSE)
-		return pike__submit_close(q, slot);
-	if (op->opcode == PIKE_CANCEL)
-		return pike__submit_cancel(q, slot);
-	dispatch(q, slot);
-	return id;
+	    q->backend->attempt(q, h, op, &moved, &r))
+		return ended_now(q, h, op, moved, &r);
+	return accept_op(q, h, op, moved);
 }
 
-pike_id pike_submit(struct pike_queue *q, const struct pike_op *op)
+/* The way of every op that is not taken by a shorter one. */
+PIKE__COLD static pike_id submit_long(
+    struct pike_queue *q, const struct pike_op *op)
 {
 	int bad = pike__queue_usable(q);
 	pike_id id;
@@ -412,16 +205,133 @@ pike_id pike_submit(struct pike_queue *q, const struct pike_op *op)
 		return bad;
 	if (!op)
 		return -PIKE_EINVAL;
-	id = submit(q, op);
+	id = submit_any(q, op);
 	if (q->pollable)
 		pike__show(q);
 	return id;
+}
+
+/* ---- the short way ---- */
+
+/*
+ * Nearly all ops of a busy server are a send that is done at once and a recv
+ * that has to wait. These two are recognised by the first word of the op and
+ * the state of the lane, and do nothing that they do not need; whatever is
+ * out of the ordinary takes the long way.
+ */
+union op_head {
+	struct {
+		uint16_t opcode;
+		uint16_t flags;
+		uint32_t op_flags;
+	} part;
+	uint64_t word;
+};
+
+static inline bool head_is(
+    const struct pike_op *op, uint16_t opcode, uint16_t flags)
+{
+	union op_head head = {.part = {opcode, flags, 0}};
+	uint64_t word;
+
+	memcpy(&word, op, sizeof word);
+	return word == head.word;
+}
+
+/* Whether a send or recv has nothing beyond its buffer. */
+static inline bool op_plain(const struct pike_op *op)
+{
+	uint64_t others =
+	    (uint64_t)op->timeout_ns | op->reserved[0] | op->reserved[1];
+
+	return op->buf && op->len - 1 < PIKE__LEN_MAX && !others;
+}
+
+/* A send that did not simply move all of its bytes. */
+PIKE__COLD static pike_id send_otherwise(struct pike_queue *q,
+    struct pike__handle *h, const struct pike_op *op, int64_t n)
+{
+	struct pike__result r = {0};
+	size_t moved = 0;
+	bool ended = q->backend->sent(q, h, op, n, &moved, &r);
+
+	if (ended)
+		return ended_now(q, h, op, moved, &r);
+	if (pike__slots_reserve(&q->slots, false))
+		return accept_op(q, h, op, moved);
+	/* Too late to refuse it: bytes may be on their way. */
+	r = (struct pike__result){.err = PIKE_ENOMEM};
+	r.res = moved ? (int64_t)moved : -PIKE_ENOMEM;
+	return ended_now(q, h, op, moved, &r);
+}
+
+PIKE__APART static pike_id send_now(
+    struct pike_queue *q, struct pike__handle *h, const struct pike_op *op)
+{
+	int64_t n = q->backend->send(h, op->buf, op->len);
+	pike_id id;
+
+	if (n != (int64_t)op->len)
+		return send_otherwise(q, h, op, n);
+	id = name_now(q);
+	q->done.room--;
+	pike__complete_bytes(q, op->user_data, id, n);
+	return id;
+}
+
+static inline pike_id recv_park(
+    struct pike_queue *q, struct pike__handle *h, const struct pike_op *op)
+{
+	struct pike__lane *lane = &h->lane[PIKE__READS];
+	struct pike__slot *slot = pike__slot_take(&q->slots);
+
+	memcpy(&slot->op, op, PIKE__OP_PLAIN);
+	slot->next = slot->prev = NULL;
+	slot->handle = h;
+	slot->moved = 0;
+	slot->due = 0;
+	slot->shots = 0;
+	slot->why = 0;
+	slot->state = PIKE__STARTED;
+	slot->lane = PIKE__READS;
+	slot->paused = 0;
+	slot->phase = 0;
+	lane->head = lane->tail = slot;
+	lane->state = PIKE__ARMED | PIKE__BUSY | PIKE__PLAIN;
+	h->pending++;
+	q->done.room--;
+	return slot->id;
+}
+
+static PIKE__WITHIN pike_id submit(
+    struct pike_queue *q, const struct pike_op *op)
+{
+	struct pike__handle *h = pike__handle_find(&q->handles, op->handle);
+
+	if (h && q->done.room && op_plain(op)) {
+		if (h->lane[PIKE__READS].state == PIKE__ARMED &&
+		    head_is(op, PIKE_RECV, 0) && q->slots.free)
+			return recv_park(q, h, op);
+		if ((h->lane[PIKE__WRITES].state | PIKE__ARMED) ==
+			(PIKE__READY | PIKE__ARMED) &&
+		    (head_is(op, PIKE_SEND, PIKE_ALL) ||
+			head_is(op, PIKE_SEND, 0)))
+			return send_now(q, h, op);
+	}
+	return submit_long(q, op);
+}
+
+pike_id pike_submit(struct pike_queue *q, const struct pike_op *op)
+{
+	return q && op && pike__queue_quick(q) ? submit(q, op)
+					       : submit_long(q, op);
 }
 
 int pike_submit_many(
     struct pike_queue *q, const struct pike_op *ops, unsigned n, pike_id *ids)
 {
 	int bad = pike__queue_usable(q);
+	bool quick;
 	unsigned i;
 
 	if (bad)
@@ -430,8 +340,10 @@ int pike_submit_many(
 		return -PIKE_EINVAL;
 	if (n > INT_MAX)
 		n = INT_MAX;
+	quick = pike__queue_quick(q);
 	for (i = 0; i < n; i++) {
-		pike_id id = submit(q, &ops[i]);
+		pike_id id =
+		    quick ? submit(q, &ops[i]) : submit_long(q, &ops[i]);
 
 		if (ids)
 			ids[i] = id;
@@ -440,7 +352,5 @@ int pike_submit_many(
 			break;
 		}
 	}
-	if (q->pollable)
-		pike__show(q);
 	return i ? (int)i : bad;
 }

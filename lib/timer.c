@@ -78,7 +78,7 @@ static void timer_down(struct pike__timers *t, struct pike__slots *slots,
 void pike__timer_add(struct pike__timers *t, struct pike__slots *slots,
     struct pike__slot *slot, int64_t when)
 {
-	struct pike__timer entry = {when, t->order++, slot->index};
+	struct pike__timer entry = {when, t->order++, pike__slot_index(slot)};
 
 	timer_up(t, slots, t->count++, entry);
 }

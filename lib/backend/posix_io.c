@@ -117,9 +117,14 @@ static ssize_t guarded(int fd, struct pike__cut *cut, bool writing)
 {
 	struct pollfd p = {.fd = fd, .events = writing ? POLLOUT : POLLIN};
 	struct iovec first = cut->iov[0];
+	int flags = sys_fcntl(fd, F_GETFL, 0);
 	int n = (int)cut->n;
-	int ready = sys_poll(&p, 1, 0);
+	int ready;
 
+	if (flags >= 0 && (flags & O_NONBLOCK))
+		return writing ? write_quietly(fd, cut->iov, n, 0)
+			       : sys_readv(fd, cut->iov, n);
+	ready = sys_poll(&p, 1, 0);
 	if (ready <= 0) {
 		if (ready == 0)
 			errno = EAGAIN;
@@ -131,14 +136,9 @@ static ssize_t guarded(int fd, struct pike__cut *cut, bool writing)
 	}
 	if (!writing)
 		return sys_readv(fd, cut->iov, n);
-	if (!(sys_fcntl(fd, F_GETFL, 0) & O_NONBLOCK)) {
-		if (first.iov_len > PIPE_BUF)
-			first.iov_len = PIPE_BUF;
-		cut->iov = cut->part;
-		cut->part[0] = first;
-		n = 1;
-	}
-	return write_quietly(fd, cut->iov, n, 0);
+	if (first.iov_len > PIPE_BUF)
+		first.iov_len = PIPE_BUF;
+	return write_quietly(fd, &first, 1, 0);
 }
 
 static ssize_t plain_write(
@@ -397,43 +397,67 @@ static void ended(struct pike__handle *h, size_t moved, struct pike__result *r)
 	r->flags |= PIKE_EOF;
 }
 
-static enum pike__outcome transfer(struct pike_queue *q, struct pike__handle *h,
-    const struct pike_op *op, size_t *moved, struct pike__result *r)
+/*
+ * What a call that moved n of want bytes (or failed, n < 0) means for its op:
+ * true when it has to be called again at once.
+ */
+static bool transferred(struct pike__handle *h, const struct pike_op *op,
+    ssize_t n, size_t want, size_t *moved, struct pike__result *r,
+    enum pike__outcome *outcome)
 {
 	const struct pike__lane *lane =
 	    &h->lane[pike__op_infos[op->opcode].lane];
 
-	for (;;) {
-		size_t want = 0;
-		ssize_t n;
-
-		r->flags = 0;
-		n = call(q, h, op, *moved, &want, r);
-		if (n < 0) {
-			if (errno == EINTR)
-				continue;
-			return transfer_failed(h, op, *moved, errno, r);
-		}
-		if (n == 0 && want && !writes(op)) {
-			ended(h, *moved, r);
-			return PIKE__DONE;
-		}
-		if ((size_t)n > want) { /* MSG_TRUNC tells the whole length */
-			r->flags |= PIKE_TRUNCATED;
-			n = (ssize_t)want;
-		}
-		*moved += (size_t)n;
-		if ((size_t)n < want)
-			lane_drained(h, op);
-		if (!(op->flags & PIKE_ALL) || !want ||
-		    h->kind == PIKE__SOCKET_PACKET || *moved == op_total(op))
-			break;
-		if (!(lane->state & PIKE__READY))
-			return PIKE__BLOCKED;
+	*outcome = PIKE__DONE;
+	if (n < 0) {
+		if (errno == EINTR)
+			return true;
+		*outcome = transfer_failed(h, op, *moved, errno, r);
+		return false;
+	}
+	if (n == 0 && want && !writes(op)) {
+		ended(h, *moved, r);
+		return false;
+	}
+	if ((size_t)n > want) { /* MSG_TRUNC tells the whole length */
+		r->flags |= PIKE_TRUNCATED;
+		n = (ssize_t)want;
+	}
+	*moved += (size_t)n;
+	if ((size_t)n < want)
+		lane_drained(h, op);
+	if ((op->flags & PIKE_ALL) && want && h->kind != PIKE__SOCKET_PACKET &&
+	    *moved != op_total(op)) {
+		*outcome = PIKE__BLOCKED;
+		return lane->state & PIKE__READY;
 	}
 	r->res = (int64_t)*moved;
-	r->err = r->os_error = 0;
-	return PIKE__DONE;
+	return false;
+}
+
+static enum pike__outcome transfer(struct pike_queue *q, struct pike__handle *h,
+    const struct pike_op *op, size_t *moved, struct pike__result *r)
+{
+	enum pike__outcome outcome;
+	size_t want;
+	ssize_t n;
+
+	do {
+		r->flags = 0;
+		want = 0;
+		n = call(q, h, op, *moved, &want, r);
+	} while (transferred(h, op, n, want, moved, r, &outcome));
+	return outcome;
+}
+
+bool pike__posix_transferred(struct pike_queue *q, struct pike__handle *h,
+    const struct pike_op *op, int64_t n, size_t *moved, struct pike__result *r)
+{
+	enum pike__outcome outcome;
+
+	if (transferred(h, op, (ssize_t)n, op->len, moved, r, &outcome))
+		outcome = transfer(q, h, op, moved, r);
+	return outcome == PIKE__DONE;
 }
 
 /* ---- any op ---- */

@@ -24,6 +24,13 @@ enum pike__outcome pike__posix_try(struct pike_queue *q, struct pike__handle *h,
     const struct pike_op *op, size_t *moved, uint8_t *phase,
     struct pike__result *r);
 
+/*
+ * What one sys_send or sys_recv of all of op means, which returned n and left
+ * its errno: true when the op has ended. It may go on with other calls.
+ */
+bool pike__posix_transferred(struct pike_queue *q, struct pike__handle *h,
+    const struct pike_op *op, int64_t n, size_t *moved, struct pike__result *r);
+
 /* Transfers with addresses or control data (posix_msg.c). */
 ssize_t pike__posix_recvmsg(struct pike__handle *h, const struct pike_op *op,
     size_t *want, struct pike__result *r);

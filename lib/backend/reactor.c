@@ -82,6 +82,8 @@ static bool armed(
 	err = reactor->poller->arm(q, h);
 	if (!err) {
 		h->flags |= PIKE__REGISTERED;
+		h->lane[PIKE__READS].state |= PIKE__ARMED;
+		h->lane[PIKE__WRITES].state |= PIKE__ARMED;
 		return true;
 	}
 	/* EPERM: nothing that readiness is known of; EEXIST: adopted twice. */
@@ -140,20 +142,24 @@ static bool try_head(
 	return try_once(q, slot, r);
 }
 
-/* A poll asks the system once, then waits for edges. */
+/*
+ * A poll asks the system once, then waits for edges. The first edge after
+ * arming tells what holds already: a multishot poll leaves it to that, so that
+ * nothing is told twice.
+ */
 static bool poll_start(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
 {
-	bool more = slot->op.flags & PIKE_MULTISHOT;
-
-	if (more && !pike__may_shoot(q, slot))
+	if (!(slot->op.flags & PIKE_MULTISHOT))
+		return try_once(q, slot, r);
+	if (!(slot->handle->flags & PIKE__REGISTERED))
+		return !armed(q, slot->handle, r);
+	if (!pike__may_shoot(q, slot) || !try_once(q, slot, r))
 		return false;
-	if (!try_once(q, slot, r))
-		return false;
-	if (!more || r->res < 0)
+	if (r->res < 0)
 		return true;
 	pike__shot(q, slot, r);
-	return !armed(q, slot->handle, r);
+	return false;
 }
 
 bool pike__reactor_attempt(struct pike_queue *q, struct pike__handle *h,
@@ -167,6 +173,11 @@ bool pike__reactor_attempt(struct pike_queue *q, struct pike__handle *h,
 	    op->opcode == PIKE_CONNECT)
 		return false;
 	return pike__posix_try(q, h, op, moved, &phase, r) == PIKE__DONE;
+}
+
+int64_t pike__reactor_send(struct pike__handle *h, const void *buf, size_t len)
+{
+	return sys_send((int)h->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 bool pike__reactor_start(
@@ -260,7 +271,7 @@ static void polls_run(
 	}
 }
 
-void pike__reactor_event(
+PIKE__COLD static void event_any(
     struct pike_queue *q, pike_handle name, unsigned events)
 {
 	const unsigned over = PIKE_POLL_HUP | PIKE_POLL_ERR;
@@ -282,6 +293,56 @@ void pike__reactor_event(
 	}
 	if (h->lane[PIKE__POLLS].head)
 		polls_run(q, h, events);
+}
+
+/* A plain recv that did not simply receive. */
+PIKE__COLD static void recv_otherwise(
+    struct pike_queue *q, struct pike__handle *h, ssize_t n)
+{
+	struct pike__lane *lane = &h->lane[PIKE__READS];
+	struct pike__slot *slot = lane->head;
+	struct pike__result r = {0};
+
+	lane->state |= PIKE__READY;
+	if (pike__posix_transferred(q, h, &slot->op, n, &slot->moved, &r))
+		pike__finish(q, slot, &r);
+	else if (lane->state & PIKE__READY)
+		lane_run(q, h, PIKE__READS);
+}
+
+/*
+ * Nearly every edge is for a plain recv that is alone on its handle. One that
+ * was short has emptied the socket, if nothing speaks against it.
+ */
+void pike__reactor_event(
+    struct pike_queue *q, pike_handle name, unsigned events)
+{
+	struct pike__handle *h = pike__handle_find(&q->handles, name);
+	struct pike__lane *reads;
+	struct pike__slot *slot;
+	ssize_t n;
+
+	if (!h || h->pending != 1 ||
+	    h->lane[PIKE__READS].state !=
+		(PIKE__ARMED | PIKE__BUSY | PIKE__PLAIN) ||
+	    (events | PIKE_POLL_OUT) != (PIKE_POLL_IN | PIKE_POLL_OUT)) {
+		event_any(q, name, events);
+		return;
+	}
+	if (events & PIKE_POLL_OUT)
+		h->lane[PIKE__WRITES].state |= PIKE__READY;
+	reads = &h->lane[PIKE__READS];
+	slot = reads->head;
+	n = sys_recv((int)h->fd, slot->op.buf, slot->op.len, MSG_DONTWAIT);
+	if (n <= 0) {
+		recv_otherwise(q, h, n);
+		return;
+	}
+	reads->state = PIKE__ARMED;
+	if ((size_t)n == slot->op.len ||
+	    (h->flags & (PIKE__DRAINS | PIKE__HUNG_UP)) != PIKE__DRAINS)
+		reads->state = PIKE__ARMED | PIKE__READY;
+	pike__finish_plain(q, h, reads, slot, n);
 }
 
 int64_t pike__reactor_before(struct pike_queue *q, int64_t timeout_ns)

@@ -36,6 +36,7 @@ void pike__reactor_close(struct pike__reactor *r, bool forked);
 /* Entries of struct pike__backend, the same for all pollers. */
 bool pike__reactor_attempt(struct pike_queue *q, struct pike__handle *h,
     const struct pike_op *op, size_t *moved, struct pike__result *r);
+int64_t pike__reactor_send(struct pike__handle *h, const void *buf, size_t len);
 bool pike__reactor_start(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r);
 void pike__reactor_cancel(struct pike_queue *q, struct pike__slot *slot);

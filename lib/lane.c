@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lanes of ops, and the only door back: what has ended becomes a completion,
+ * and the next of its lane is started.
+ */
+#include "config.h"
+
+#include "queue.h"
+
+void pike__lane_join(struct pike__handle *h, struct pike__slot *slot)
+{
+	struct pike__lane *lane = &h->lane[slot->lane];
+
+	slot->next = NULL;
+	slot->prev = lane->tail;
+	if (lane->tail)
+		lane->tail->next = slot;
+	else
+		lane->head = slot;
+	lane->tail = slot;
+	lane->state |= PIKE__BUSY;
+	lane->state &= (uint8_t)~PIKE__PLAIN;
+}
+
+static void lane_unlink(struct pike__handle *h, struct pike__slot *slot)
+{
+	struct pike__lane *lane = &h->lane[slot->lane];
+
+	if (slot->prev)
+		slot->prev->next = slot->next;
+	else
+		lane->head = slot->next;
+	if (slot->next)
+		slot->next->prev = slot->prev;
+	else
+		lane->tail = slot->prev;
+	if (!lane->head)
+		lane->state &= (uint8_t) ~(PIKE__BUSY | PIKE__PLAIN);
+}
+
+void pike__join(struct pike__slot *slot, struct pike__handle *h)
+{
+	slot->handle = h;
+	slot->lane = PIKE__WRITES;
+	h->pending++;
+	pike__lane_join(h, slot);
+}
+
+/*
+ * The error that stays on a lane is the result of every later op in it. A
+ * shutdown is let through: it has nothing to lose.
+ */
+static bool lane_refuses(const struct pike__handle *h,
+    const struct pike__slot *slot, struct pike__result *r)
+{
+	int error = h->lane[slot->lane].error;
+
+	if (!error || slot->op.opcode == PIKE_SHUTDOWN)
+		return false;
+	if (slot->op.opcode == PIKE_CONNECT)
+		error = PIKE_EINVAL;
+	*r = (struct pike__result){.res = -error, .err = error};
+	return true;
+}
+
+/* Errors after which a connection is of no more use in that direction. */
+static bool ends_stream(int error)
+{
+	switch (error) {
+	case PIKE_ECONNRESET:
+	case PIKE_ECONNABORTED:
+	case PIKE_ENETRESET:
+	case PIKE_ETIMEDOUT:
+	case PIKE_EHOSTUNREACH:
+	case PIKE_ENETUNREACH:
+	case PIKE_EPIPE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+void pike__remember(struct pike__handle *h, const struct pike_op *op,
+    unsigned lane, size_t moved, int why, int err)
+{
+	struct pike__lane *writes = &h->lane[PIKE__WRITES];
+
+	if (h->kind == PIKE__SOCKET_PACKET)
+		return;
+	if (op->opcode == PIKE_CONNECT) {
+		if (err != PIKE_EISCONN)
+			pike__lane_fail(writes, PIKE_EPIPE);
+	} else if (why && err == why) {
+		if (lane == PIKE__WRITES && moved)
+			pike__lane_fail(writes, PIKE_EPIPE);
+	} else if (h->kind == PIKE__SOCKET_STREAM && ends_stream(err) &&
+		   lane < PIKE__POLLS && op->opcode != PIKE_SHUTDOWN) {
+		pike__lane_fail(&h->lane[lane], err);
+	}
+}
+
+/* ---- the door back ---- */
+
+static void paused_remove(struct pike_queue *q, struct pike__slot *slot)
+{
+	struct pike__slot **at = &q->paused;
+
+	while (*at != slot)
+		at = &(*at)->held;
+	*at = slot->held;
+	slot->paused = 0;
+}
+
+/* Turns a slot into its final completion. */
+static void retire(
+    struct pike_queue *q, struct pike__slot *slot, const struct pike__result *r)
+{
+	struct pike__handle *h = slot->handle;
+
+	if (slot->due)
+		pike__timer_remove(
+		    slot->op.opcode == PIKE_TIMER &&
+			    (slot->op.op_flags & PIKE_TIMER_REALTIME)
+			? &q->realtime
+			: &q->deadlines,
+		    &q->slots, slot);
+	if (slot->paused)
+		paused_remove(q, slot);
+	if (h && slot->op.opcode != PIKE_CLOSE) {
+		h->pending--;
+		if (r->err)
+			pike__remember(h, &slot->op, slot->lane, slot->moved,
+			    slot->why, r->err);
+		if (slot->lane < PIKE__LANES)
+			lane_unlink(h, slot);
+	}
+	if (h && slot->op.opcode == PIKE_CONNECT_TO && r->res < 0) {
+		q->backend->drop(q, h, true);
+		pike__handle_give(&q->handles, h);
+	}
+	pike__complete(q, slot->op.user_data, slot->id, r);
+	pike__slot_give(&q->slots, slot);
+}
+
+/* Starts the head of a lane, and the next when that ends at once. */
+static void lane_pump(
+    struct pike_queue *q, struct pike__handle *h, struct pike__lane *lane)
+{
+	struct pike__slot *slot;
+
+	while ((slot = lane->head) && slot->state == PIKE__WAITING &&
+	       !(h->flags & PIKE__HELD)) {
+		struct pike__result r;
+
+		slot->state = PIKE__STARTED;
+		if (!lane_refuses(h, slot, &r) &&
+		    !q->backend->start(q, slot, &r))
+			return;
+		retire(q, slot, &r);
+	}
+}
+
+void pike__finish(
+    struct pike_queue *q, struct pike__slot *slot, const struct pike__result *r)
+{
+	struct pike__handle *h = slot->handle;
+	unsigned lane = slot->lane;
+
+	retire(q, slot, r);
+	if (h && lane < PIKE__POLLS)
+		lane_pump(q, h, &h->lane[lane]);
+	if (q->cancels || (h && h->closing))
+		pike__after(q, h);
+}
+
+struct pike__result pike__ended(const struct pike__slot *slot)
+{
+	struct pike__result r = {.res = -slot->why, .err = slot->why};
+
+	if (slot->moved && slot->op.opcode != PIKE_TIMER)
+		r.res = (int64_t)slot->moved;
+	return r;
+}
+
+static void pause(struct pike_queue *q, struct pike__slot *slot)
+{
+	slot->paused = 1;
+	slot->held = q->paused;
+	q->paused = slot;
+}
+
+bool pike__may_shoot(struct pike_queue *q, struct pike__slot *slot)
+{
+	if (slot->paused)
+		return false;
+	if (q->done.shots_left && !(slot->shots && pike__op_writes(&slot->op)))
+		return true;
+	pause(q, slot);
+	return false;
+}
+
+void pike__shot(
+    struct pike_queue *q, struct pike__slot *slot, const struct pike__result *r)
+{
+	struct pike__result shot = *r;
+
+	shot.flags |= PIKE_MORE;
+	pike__complete(q, slot->op.user_data, slot->id, &shot);
+	q->done.shots_left--;
+	q->done.shots++;
+	slot->shots++;
+}
+
+void pike__lane_put(struct pike_queue *q, struct pike__slot *slot)
+{
+	struct pike__handle *h = slot->handle;
+
+	pike__lane_join(h, slot);
+	slot->state = PIKE__WAITING;
+	lane_pump(q, h, &h->lane[slot->lane]);
+}
