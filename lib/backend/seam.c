@@ -8,8 +8,17 @@
 #include "../alloc.h"
 #include "sys.h"
 
+/* Some of the system's have "..." where sys.def names what pike passes. */
+#define SYS(result, name, parameters, arguments)                               \
+	static result seam_##name parameters                                   \
+	{                                                                      \
+		return name arguments;                                         \
+	}
+#include "sys.def"
+#undef SYS
+
 struct pike__sys pike__sys = {
-#define SYS(result, name, parameters, arguments) .name = name,
+#define SYS(result, name, parameters, arguments) .name = seam_##name,
 #include "sys.def"
 #undef SYS
 };
