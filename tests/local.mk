@@ -12,7 +12,13 @@
 
 conformance_tests =
 
-unit_tests =
+unit_tests = \
+	tests/unit/done \
+	tests/unit/grow \
+	tests/unit/handle \
+	tests/unit/inbox \
+	tests/unit/slot \
+	tests/unit/timer
 
 fault_tests =
 
@@ -27,6 +33,32 @@ conformance_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests $(CHECK_CFLAGS)
 seam_libs = libpike-test.la $(CHECK_LIBS) $(PTHREAD_LIBS)
 seam_cppflags = $(conformance_cppflags) -I$(top_srcdir)/lib \
 	-DPIKE_STATIC -DPIKE_SEAM
+
+unit_header = tests/unit/unit.h
+
+tests_unit_done_SOURCES = tests/unit/done.c $(unit_header)
+tests_unit_done_CPPFLAGS = $(seam_cppflags)
+tests_unit_done_LDADD = $(seam_libs)
+
+tests_unit_grow_SOURCES = tests/unit/grow.c $(unit_header)
+tests_unit_grow_CPPFLAGS = $(seam_cppflags)
+tests_unit_grow_LDADD = $(seam_libs)
+
+tests_unit_handle_SOURCES = tests/unit/handle.c $(unit_header)
+tests_unit_handle_CPPFLAGS = $(seam_cppflags)
+tests_unit_handle_LDADD = $(seam_libs)
+
+tests_unit_inbox_SOURCES = tests/unit/inbox.c $(unit_header)
+tests_unit_inbox_CPPFLAGS = $(seam_cppflags)
+tests_unit_inbox_LDADD = $(seam_libs)
+
+tests_unit_slot_SOURCES = tests/unit/slot.c $(unit_header)
+tests_unit_slot_CPPFLAGS = $(seam_cppflags)
+tests_unit_slot_LDADD = $(seam_libs)
+
+tests_unit_timer_SOURCES = tests/unit/timer.c $(unit_header)
+tests_unit_timer_CPPFLAGS = $(seam_cppflags)
+tests_unit_timer_LDADD = $(seam_libs)
 
 if ENABLE_TESTS
 check_PROGRAMS += $(conformance_tests) $(unit_tests) $(fault_tests)
