@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each cell carries a turn: n when it waits for the n-th event, n + 1 when it
- * holds it. The counters wrap together.
+ * Each cell carries a turn: 2n when it waits for the n-th event, 2n + 1 when
+ * it holds it; so the two differ in a ring of one cell too. The counters wrap
+ * together.
  */
 #include "config.h"
 
@@ -14,7 +15,7 @@ bool pike__inbox_open(struct pike__inbox *in, uint32_t size)
 	if (!in->cells)
 		return false;
 	for (uint32_t i = 0; i < size; i++)
-		atomic_init(&in->cells[i].turn, i);
+		atomic_init(&in->cells[i].turn, 2 * i);
 	in->mask = size - 1;
 	in->head = 0;
 	atomic_init(&in->tail, 0);
@@ -37,12 +38,12 @@ bool pike__inbox_put(struct pike__inbox *in, void *user_data, int64_t res)
 
 		cell = &in->cells[place & in->mask];
 		turn = atomic_load_explicit(&cell->turn, memory_order_acquire);
-		if (turn == place) {
+		if (turn == 2 * place) {
 			if (atomic_compare_exchange_weak_explicit(&in->tail,
 				&place, place + 1, memory_order_relaxed,
 				memory_order_relaxed))
 				break;
-		} else if ((int32_t)(turn - place) < 0) {
+		} else if ((int32_t)(turn - 2 * place) < 0) {
 			return false;
 		} else {
 			place = atomic_load_explicit(
@@ -51,7 +52,7 @@ bool pike__inbox_put(struct pike__inbox *in, void *user_data, int64_t res)
 	}
 	cell->user_data = user_data;
 	cell->res = res;
-	atomic_store_explicit(&cell->turn, place + 1, memory_order_release);
+	atomic_store_explicit(&cell->turn, 2 * place + 1, memory_order_release);
 	return true;
 }
 
@@ -64,7 +65,7 @@ bool pike__inbox_take(struct pike__inbox *in, void **user_data, int64_t *res)
 	*user_data = cell->user_data;
 	*res = cell->res;
 	atomic_store_explicit(
-	    &cell->turn, in->head + in->mask + 1, memory_order_release);
+	    &cell->turn, 2 * (in->head + in->mask + 1), memory_order_release);
 	in->head++;
 	return true;
 }

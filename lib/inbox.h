@@ -40,7 +40,7 @@ static inline bool pike__inbox_any(struct pike__inbox *in)
 	struct pike__post *cell = &in->cells[in->head & in->mask];
 
 	return atomic_load_explicit(&cell->turn, memory_order_acquire) ==
-	       in->head + 1;
+	       2 * in->head + 1;
 }
 
 #endif
