@@ -179,6 +179,8 @@ enum pike_opcode {
 	 * handle's last, and only then is the descriptor number free. Closing
 	 * a stream that has unread data resets the connection, as the system
 	 * does; to end gracefully shut down writing and read to the end first.
+	 * It does not wait for unsent data, whatever PIKE_SO_LINGER says: the
+	 * system sees to that (with a time of 0 it resets).
 	 * res: 0. Takes no deadline and cannot be cancelled. */
 	PIKE_CLOSE,
 
@@ -208,7 +210,8 @@ enum pike_opcode {
 	/* Streams of bytes (sockets, pipes, terminals): handle, buf, len, or
 	 * for the V forms buf = array of pike_iovec, len = how many. offset
 	 * must be 0 or -1. res: bytes; from a read, 0 is the orderly end
-	 * (with PIKE_EOF) or len was 0. With PIKE_ALL they finish whole.
+	 * (with PIKE_EOF) or len was 0. With PIKE_ALL they finish whole, or
+	 * as far as the end, an error, a cancel or a deadline lets them.
 	 * Reads: -PIKE_ECONNRESET, -PIKE_ENOTCONN, -PIKE_EISDIR. Writes:
 	 * -PIKE_EPIPE, -PIKE_ECONNRESET, -PIKE_ENOTCONN. Both: -PIKE_EBADF
 	 * (not open in that direction), -PIKE_ENOTSUP (a regular file or
@@ -222,7 +225,9 @@ enum pike_opcode {
 	/* The same on sockets, with op_flags (PIKE_MSG_*): handle, buf, len.
 	 * A datagram is received or sent whole; one that did not fit has
 	 * PIKE_TRUNCATED. Also -PIKE_ENOTSOCK, -PIKE_EMSGSIZE,
-	 * -PIKE_EDESTADDRREQ, -PIKE_ECONNREFUSED (connected datagrams). */
+	 * -PIKE_EDESTADDRREQ, -PIKE_ECONNREFUSED (connected datagrams).
+	 * -PIKE_EINVAL, from pike_submit: PIKE_ALL with PIKE_MSG_PEEK or
+	 * PIKE_MSG_OOB on RECV. */
 	PIKE_RECV,
 	PIKE_SEND,
 
@@ -232,13 +237,16 @@ enum pike_opcode {
 	PIKE_SENDTO,
 
 	/* With buffers, address, descriptors and control data of a struct
-	 * pike_msg: buf points to it, len is 1. */
+	 * pike_msg: buf points to it, len is 1. Only RECVMSG says
+	 * PIKE_CONTROL_TRUNCATED. -PIKE_EBADF: a descriptor that cannot be;
+	 * -PIKE_EINVAL: over 253 of them, or over 4096 bytes of control. */
 	PIKE_RECVMSG,
 	PIKE_SENDMSG,
 
 	/* Waits for readiness: handle, op_flags (PIKE_POLL_*). A hint, as
 	 * everywhere. res: the PIKE_POLL_* that hold; ERR and HUP are always
-	 * waited for. With PIKE_MULTISHOT: at each change. */
+	 * waited for (op_flags 0: only those). With PIKE_MULTISHOT: at each
+	 * change. */
 	PIKE_POLL,
 
 	/* Waits for a time: u.timer.due_ns from now, or, with
@@ -274,7 +282,10 @@ enum pike_opcode {
 
 /* flags of an op */
 #define PIKE_MULTISHOT 0x0001u /* completions with PIKE_MORE until the last */
-#define PIKE_ALL       0x0002u /* a stream transfer finishes whole */
+#define PIKE_ALL                                                               \
+	0x0002u /* a stream transfer finishes whole: READ,                     \
+		   WRITE, READV, WRITEV, RECV, SEND, SENDMSG;                  \
+		   nothing on datagrams */
 
 /* u.socket.type */
 #define PIKE_SOCK_STREAM    1
@@ -429,12 +440,15 @@ struct pike_completion {
 };
 
 /* flags of a completion */
-#define PIKE_MORE              0x01u /* not the op's last */
-#define PIKE_TRUNCATED         0x02u /* a datagram was longer than the buffer */
-#define PIKE_CONTROL_TRUNCATED 0x04u /* control data or descriptors were lost  \
-				      */
-#define PIKE_EOF    0x08u            /* res 0 is the orderly end */
-#define PIKE_POSTED 0x10u            /* from pike_post */
+#define PIKE_MORE      0x01u /* not the op's last */
+#define PIKE_TRUNCATED 0x02u /* a datagram was longer than the buffer */
+#define PIKE_CONTROL_TRUNCATED                                                 \
+	0x04u /* control data or descriptors were lost                         \
+	       */
+#define PIKE_EOF                                                               \
+	0x08u             /* the orderly end was met; res is 0, or             \
+				with PIKE_ALL what came before */
+#define PIKE_POSTED 0x10u /* from pike_post */
 
 /* --------------------------------------------------------------- queues -- */
 
@@ -456,7 +470,8 @@ struct pike_params {
 
 /* Optional features of systems that a queue can be told to do without, so
  * that each fall-back can be tried. */
-#define PIKE_FEATURE_WAIT_NS 0x01u  /* waits in ns (epoll_pwait2), else in ms  \
+#define PIKE_FEATURE_WAIT_NS                                                   \
+	0x01u                       /* waits in ns (epoll_pwait2), else in ms  \
 				     */
 #define PIKE_FEATURE_NOWAIT   0x02u /* reads and writes that cannot block */
 #define PIKE_FEATURE_NOSIGNAL 0x04u /* pipe writes that raise no SIGPIPE */
@@ -538,10 +553,11 @@ PIKE_API int pike_cancel_handle(struct pike_queue *q, pike_handle h);
  * Takes a descriptor of the caller's (socket, pipe end, terminal, ...) into
  * the queue; adopt each only once at a time, and leave it alone meanwhile.
  * It stays open at pike_queue_close. Its O_NONBLOCK is left as it is, except
- * on a socket that listens or connects: there it is set until pike_release or
- * pike_queue_close puts it back. flags: 0. The owning thread. Returns the
- * handle, or -PIKE_EINVAL (flags), -PIKE_EBADF (not a descriptor),
- * -PIKE_ENOMEM.
+ * on a socket that listens or connects and on the master of a pair of
+ * terminals: there it is set until pike_release or pike_queue_close puts it
+ * back. A terminal that blocks is opened once more for pike's own use.
+ * flags: 0. The owning thread. Returns the handle, or -PIKE_EINVAL (flags),
+ * -PIKE_EBADF (not a descriptor), -PIKE_ENOMEM.
  */
 PIKE_API pike_handle pike_adopt(
     struct pike_queue *q, pike_fd fd, uint32_t flags);

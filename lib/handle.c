@@ -85,6 +85,8 @@ struct pike__handle *pike__handle_take(
 	h->closing = NULL;
 	h->next = NULL;
 	h->fd = fd;
+	h->own_fd = -1;
+	h->gone = 0;
 	h->pending = 0;
 	h->flags = (uint16_t)flags;
 	h->kind = (uint8_t)kind;

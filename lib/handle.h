@@ -49,9 +49,10 @@ enum {
 	PIKE__LISTENS = 0x0010,
 	PIKE__CONNECTED = 0x0020,
 	PIKE__HUNG_UP = 0x0040,  /* no further edge may come */
-	PIKE__RESET = 0x0080,    /* the peer's reset was seen by a send */
+	PIKE__LINGERS = 0x0080,  /* its close would wait for unsent data */
 	PIKE__RUNNABLE = 0x0100, /* on the backend's list of the unfinished */
 	PIKE__DRAINS = 0x0200,   /* a short read means empty */
+	PIKE__ASKED = 0x1000,    /* whether it blocks is known */
 	PIKE__ON_LATER = 0x0800, /* on the list of those tried later */
 	PIKE__HELD = 0x0400      /* being ended: nothing is started */
 };
@@ -62,7 +63,9 @@ struct pike__handle {
 	struct pike__slot *closing; /* the close that waits for the others */
 	struct pike__handle *next;  /* free, or runnable */
 	struct pike__handle *later; /* to be tried again after a while */
-	int64_t fd;
+	int64_t fd;                 /* what calls are made on */
+	int32_t own_fd;   /* the caller's, when fd is another of pike's; -1 */
+	int32_t gone;     /* the error that a send was told of; 0 */
 	pike_handle name; /* self, also while free: the next one's */
 	uint32_t pending; /* ops in the lanes */
 	uint16_t flags;   /* PIKE__OPENED, ... */
@@ -100,6 +103,9 @@ static inline struct pike__handle *pike__handle_find(
 
 	return h->self == name && name > 0 ? h : NULL;
 }
+
+/* Whether a connection is of no more use in a direction that had this error. */
+bool pike__ends_stream(int error);
 
 /* From now on every op of this lane gets the error. */
 static inline void pike__lane_fail(struct pike__lane *lane, int error)

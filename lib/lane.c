@@ -63,8 +63,7 @@ static bool lane_refuses(const struct pike__handle *h,
 	return true;
 }
 
-/* Errors after which a connection is of no more use in that direction. */
-static bool ends_stream(int error)
+bool pike__ends_stream(int error)
 {
 	switch (error) {
 	case PIKE_ECONNRESET:
@@ -93,7 +92,7 @@ void pike__remember(struct pike__handle *h, const struct pike_op *op,
 	} else if (why && err == why) {
 		if (lane == PIKE__WRITES && moved)
 			pike__lane_fail(writes, PIKE_EPIPE);
-	} else if (h->kind == PIKE__SOCKET_STREAM && ends_stream(err) &&
+	} else if (h->kind == PIKE__SOCKET_STREAM && pike__ends_stream(err) &&
 		   lane < PIKE__POLLS && op->opcode != PIKE_SHUTDOWN) {
 		pike__lane_fail(&h->lane[lane], err);
 	}

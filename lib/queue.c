@@ -283,7 +283,7 @@ pike_fd pike_release(struct pike_queue *q, pike_handle name)
 		return -PIKE_EBADF;
 	if (h->pending)
 		return -PIKE_EBUSY;
-	fd = h->fd;
+	fd = h->own_fd >= 0 ? h->own_fd : h->fd;
 	q->backend->drop(q, h, false);
 	pike__handle_give(&q->handles, h);
 	return fd;
@@ -300,7 +300,7 @@ pike_fd pike_fd_of(struct pike_queue *q, pike_handle name)
 	if (!h || h->closing)
 		return -PIKE_EBADF;
 	h->flags |= PIKE__EXPOSED;
-	return h->fd;
+	return h->own_fd >= 0 ? h->own_fd : h->fd;
 }
 
 /* ---- queries ---- */

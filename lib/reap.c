@@ -11,8 +11,8 @@
 
 /*
  * While there is something to give, the system is not asked for more, but for
- * one time in so many reaps: an application that always keeps the ring filled
- * (with ops that end at once) must not starve what waits for an event.
+ * one time in so many reaps: an application that always has something (ops
+ * that end at once, posts, wakes) must not starve what waits for an event.
  */
 #define UNPOLLED_MAX 64
 
@@ -267,7 +267,7 @@ PIKE__COLD static int reap_any(struct pike_queue *q,
 	if (q->paused)
 		pike__resume(q);
 	pike__expire(q);
-	if (q->done.count && q->unpolled++ >= UNPOLLED_MAX)
+	if (q->unpolled++ >= UNPOLLED_MAX)
 		wait_for_events(q, 0);
 	n = take(q, out, max);
 	if (!n)

@@ -33,43 +33,47 @@ void pike__posix_error(struct pike__result *r, int err)
 	r->os_error = err;
 }
 
-void pike__cut(
-    struct pike__cut *cut, const struct pike_iovec *iov, size_t n, size_t moved)
+/* A vector that one call takes as it is: the caller's own array serves. */
+static bool cut_whole(
+    struct pike__cut *cut, const struct pike_iovec *iov, size_t n)
 {
 	size_t sum = 0;
 
+	if (n > IOV_AT_ONCE)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (iov[i].len > PIKE__LEN_MAX - sum)
+			return false;
+		sum += iov[i].len;
+	}
+	cut->iov = (struct iovec *)(uintptr_t)iov;
+	cut->n = n;
+	cut->want = sum;
+	return true;
+}
+
+bool pike__cut(
+    struct pike__cut *cut, const struct pike_iovec *iov, size_t n, size_t moved)
+{
+	if (!moved && cut_whole(cut, iov, n))
+		return true;
 	cut->n = 0;
 	cut->want = 0;
 	cut->iov = cut->part;
-	if (!moved && n <= IOV_AT_ONCE) {
-		for (size_t i = 0; i < n; i++) {
-			if (iov[i].len > PIKE__LEN_MAX - sum)
-				break;
-			sum += iov[i].len;
-			cut->n++;
-		}
-		if (cut->n == n) {
-			cut->iov = (struct iovec *)(uintptr_t)iov;
-			cut->want = sum;
-			return;
-		}
-		cut->n = 0;
-	}
 	for (size_t i = 0; i < n && cut->n < PIKE__CUT; i++) {
 		size_t skip = moved < iov[i].len ? moved : iov[i].len;
 		size_t len = iov[i].len - skip;
 
 		moved -= skip;
-		if (!len)
-			continue;
 		if (len > PIKE__LEN_MAX - cut->want)
 			len = PIKE__LEN_MAX - cut->want;
 		if (!len)
-			break;
+			continue;
 		cut->part[cut->n].iov_base = (char *)iov[i].base + skip;
 		cut->part[cut->n++].iov_len = len;
 		cut->want += len;
 	}
+	return false;
 }
 
 /* ---- what is not a socket ---- */
@@ -108,37 +112,47 @@ static bool flags_refused(ssize_t done)
 	return done < 0 && (errno == EOPNOTSUPP || errno == ENOSYS);
 }
 
+/* Leaves of a cut what a pipe takes without waiting, once it takes any. */
+static void cut_to_pipe_buf(struct pike__cut *cut)
+{
+	size_t i = 0;
+
+	while (i < cut->n && !cut->iov[i].iov_len)
+		i++;
+	cut->part[0] = cut->iov[i];
+	if (cut->part[0].iov_len > PIPE_BUF)
+		cut->part[0].iov_len = PIPE_BUF;
+	cut->want = cut->part[0].iov_len;
+	cut->iov = cut->part;
+	cut->n = 1;
+}
+
 /*
- * For descriptors that know no RWF_NOWAIT (terminals, FIFOs; all on old
- * kernels): after poll a read does not block, and neither does a write of
- * PIPE_BUF bytes, unless somebody else gets in between.
+ * For descriptors that know no RWF_NOWAIT (FIFOs; all on old kernels): after
+ * poll a read does not block, and neither does a write of PIPE_BUF bytes,
+ * unless somebody else gets in between.
  */
 static ssize_t guarded(int fd, struct pike__cut *cut, bool writing)
 {
 	struct pollfd p = {.fd = fd, .events = writing ? POLLOUT : POLLIN};
-	struct iovec first = cut->iov[0];
 	int flags = sys_fcntl(fd, F_GETFL, 0);
-	int n = (int)cut->n;
 	int ready;
 
-	if (flags >= 0 && (flags & O_NONBLOCK))
-		return writing ? write_quietly(fd, cut->iov, n, 0)
-			       : sys_readv(fd, cut->iov, n);
-	ready = sys_poll(&p, 1, 0);
-	if (ready <= 0) {
+	if (flags < 0 || !(flags & O_NONBLOCK)) {
+		ready = sys_poll(&p, 1, 0);
 		if (ready == 0)
 			errno = EAGAIN;
-		return -1;
+		if (ready <= 0)
+			return -1;
+		if (p.revents & POLLNVAL) {
+			errno = EBADF;
+			return -1;
+		}
+		if (writing)
+			cut_to_pipe_buf(cut);
 	}
-	if (p.revents & POLLNVAL) {
-		errno = EBADF;
-		return -1;
-	}
-	if (!writing)
-		return sys_readv(fd, cut->iov, n);
-	if (first.iov_len > PIPE_BUF)
-		first.iov_len = PIPE_BUF;
-	return write_quietly(fd, &first, 1, 0);
+	return writing ? write_quietly(fd, cut->iov, (int)cut->n, 0)
+		       : sys_readv(fd, cut->iov, (int)cut->n);
 }
 
 static ssize_t plain_write(
@@ -194,39 +208,32 @@ static bool is_socket(const struct pike__handle *h)
 	return h->kind <= PIKE__SOCKET_PACKET;
 }
 
-/* The cut of an op that has a buffer or a vector. */
-static void op_cut(
-    struct pike__cut *cut, const struct pike_op *op, size_t moved)
-{
-	struct pike_iovec one = {op->buf, op->len};
-
-	if (op->opcode == PIKE_READV || op->opcode == PIKE_WRITEV) {
-		pike__cut(cut, op->buf, op->len, moved);
-		return;
-	}
-	pike__cut(cut, &one, 1, moved);
-	if (cut->n && cut->iov != cut->part) {
-		cut->part[0] = cut->iov[0];
-		cut->iov = cut->part;
-	}
-}
-
 static ssize_t call_vector(const struct pike_queue *q, struct pike__handle *h,
     const struct pike_op *op, size_t moved, size_t *want,
     struct pike__result *r)
 {
+	bool vector = op->opcode == PIKE_READV || op->opcode == PIKE_WRITEV;
+	struct pike_iovec one = {op->buf, op->len};
 	struct pike__cut cut;
 	struct msghdr msg = {0};
+	bool whole = pike__cut(
+	    &cut, vector ? op->buf : &one, vector ? op->len : 1, moved);
 	ssize_t n;
 
-	op_cut(&cut, op, moved);
 	*want = cut.want;
+	if (h->kind == PIKE__SOCKET_PACKET && !whole) {
+		errno = EMSGSIZE;
+		return -1;
+	}
 	/* Nothing to move: no call, so that no file is asked to wait. */
 	if (!cut.want && h->kind != PIKE__SOCKET_PACKET)
 		return 0;
-	if (!is_socket(h))
-		return writes(op) ? plain_write(q, h, &cut)
-				  : plain_read(q, h, &cut);
+	if (!is_socket(h)) {
+		n = writes(op) ? plain_write(q, h, &cut)
+			       : plain_read(q, h, &cut);
+		*want = cut.want;
+		return n;
+	}
 	msg.msg_iov = cut.iov;
 	msg.msg_iovlen = cut.n;
 	if (writes(op))
@@ -366,12 +373,14 @@ static enum pike__outcome transfer_failed(struct pike__handle *h,
 			r->err = PIKE_ENOTCONN;
 			r->res = -r->err;
 		}
-		/* The system tells a reset once, to whom asks first: the other
-		 * direction has to know it too. */
-		if (code == PIKE_ECONNRESET && writes(op))
-			h->flags |= PIKE__RESET;
-		else if (code == PIKE_ECONNRESET)
-			pike__lane_fail(&h->lane[PIKE__WRITES], code);
+		/* The system tells what ended a connection once, to whom asks
+		 * first: the other direction has to know it too. */
+		if (code != PIKE_EPIPE && pike__ends_stream(code)) {
+			if (writes(op))
+				h->gone = code;
+			else
+				pike__lane_fail(&h->lane[PIKE__WRITES], code);
+		}
 	}
 	if (moved)
 		r->res = (int64_t)moved;
@@ -384,8 +393,8 @@ static void ended(struct pike__handle *h, size_t moved, struct pike__result *r)
 	struct pollfd p = {.fd = (int)h->fd, .events = POLLRDHUP};
 
 	r->res = (int64_t)moved;
-	if (h->kind == PIKE__SOCKET_STREAM && (h->flags & PIKE__RESET)) {
-		r->err = PIKE_ECONNRESET;
+	if (h->gone) {
+		r->err = h->gone;
 		if (!moved)
 			r->res = -r->err;
 		return;

@@ -37,7 +37,10 @@ ssize_t pike__posix_recvmsg(struct pike__handle *h, const struct pike_op *op,
 ssize_t pike__posix_sendmsg(struct pike__handle *h, const struct pike_op *op,
     size_t moved, size_t *want, struct pike__result *r);
 
-/* The rest of a vector after moved bytes, as far as one call takes it. */
+/*
+ * The rest of a vector after moved bytes, as far as one call takes it. True
+ * when that is all of it, from the beginning: iov is then the caller's array.
+ */
 #define PIKE__CUT 64
 struct pike__cut {
 	struct iovec part[PIKE__CUT];
@@ -45,7 +48,7 @@ struct pike__cut {
 	size_t n;
 	size_t want; /* bytes in it */
 };
-void pike__cut(struct pike__cut *cut, const struct pike_iovec *iov, size_t n,
+bool pike__cut(struct pike__cut *cut, const struct pike_iovec *iov, size_t n,
     size_t moved);
 
 /* What sockets are made, named and ended with (posix_socket.c). The bool is

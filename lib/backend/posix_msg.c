@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "posix_addr.h"
@@ -62,6 +63,12 @@ static int control_pack(
 		errno = EINVAL;
 		return -1;
 	}
+	for (uint32_t i = 0; i < msg->fd_count; i++) {
+		if (msg->fds[i] < 0 || msg->fds[i] > INT_MAX) {
+			errno = EBADF;
+			return -1;
+		}
+	}
 	if (msg->fd_count) {
 		struct cmsghdr *c = &control->align;
 
@@ -92,11 +99,16 @@ ssize_t pike__posix_sendmsg(struct pike__handle *h, const struct pike_op *op,
 	struct pike__cut cut;
 	struct msghdr m = {0};
 	size_t control_len;
+	bool whole;
 
 	(void)r;
 	op_message(op, &msg, &one);
-	pike__cut(&cut, msg.iov, msg.iov_count, moved);
+	whole = pike__cut(&cut, msg.iov, msg.iov_count, moved);
 	*want = cut.want;
+	if (h->kind == PIKE__SOCKET_PACKET && !whole) {
+		errno = EMSGSIZE;
+		return -1;
+	}
 	m.msg_iov = cut.iov;
 	m.msg_iovlen = cut.n;
 	if (msg.addr) {
@@ -174,11 +186,16 @@ ssize_t pike__posix_recvmsg(struct pike__handle *h, const struct pike_op *op,
 	struct pike_msg msg;
 	struct pike__cut cut;
 	struct msghdr m = {0};
+	bool whole;
 	ssize_t n;
 
 	op_message(op, &msg, &one);
-	pike__cut(&cut, msg.iov, msg.iov_count, 0);
+	whole = pike__cut(&cut, msg.iov, msg.iov_count, 0);
 	*want = cut.want;
+	if (h->kind == PIKE__SOCKET_PACKET && !whole) {
+		errno = EMSGSIZE;
+		return -1;
+	}
 	if (!cut.want && h->kind == PIKE__SOCKET_STREAM)
 		return 0;
 	m.msg_iov = cut.iov;
@@ -198,7 +215,7 @@ ssize_t pike__posix_recvmsg(struct pike__handle *h, const struct pike_op *op,
 		return n;
 	if (m.msg_flags & MSG_TRUNC)
 		r->flags |= PIKE_TRUNCATED;
-	if (m.msg_flags & MSG_CTRUNC)
+	if (op->opcode == PIKE_RECVMSG && (m.msg_flags & MSG_CTRUNC))
 		r->flags |= PIKE_CONTROL_TRUNCATED;
 	if (msg.addr)
 		pike__addr_from_system(msg.addr, &sa, m.msg_namelen);

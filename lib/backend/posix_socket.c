@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "posix_addr.h"
@@ -196,8 +197,9 @@ static void unblock(struct pike__handle *h)
 {
 	int flags;
 
-	if (h->flags & (PIKE__OPENED | PIKE__UNBLOCKED))
+	if (h->flags & (PIKE__OPENED | PIKE__UNBLOCKED | PIKE__ASKED))
 		return;
+	h->flags |= PIKE__ASKED;
 	flags = sys_fcntl((int)h->fd, F_GETFL, 0);
 	if (flags < 0 || (flags & O_NONBLOCK))
 		return;
@@ -326,8 +328,8 @@ enum pike__outcome pike__posix_accept(struct pike_queue *q,
 		pike__posix_error(r, errno);
 		return PIKE__DONE;
 	}
-	peer = pike__handle_take(
-	    &q->handles, fd, h->kind, PIKE__OPENED | PIKE__CONNECTED);
+	peer = pike__handle_take(&q->handles, fd, h->kind,
+	    PIKE__OPENED | PIKE__CONNECTED | (h->flags & PIKE__LINGERS));
 	socket_nature(peer, h->family);
 	if (op->addr)
 		pike__addr_from_system(op->addr, &sa, len);
@@ -371,6 +373,24 @@ static int name_get(struct pike__handle *h, const struct pike_op *op)
 	return bad;
 }
 
+static int option_do(struct pike__handle *h, const struct pike_op *op)
+{
+	bool set = op->opcode == PIKE_SETSOCKOPT;
+	int level = op->u.option.level;
+	int done =
+	    set ? pike__opt_set((int)h->fd, op) : pike__opt_get((int)h->fd, op);
+
+	if (done < 0) {
+		errno = -done;
+		return -1;
+	}
+	if (set &&
+	    ((level == PIKE_SOL && op->u.option.name == PIKE_SO_LINGER) ||
+		(level == SOL_SOCKET && op->u.option.name == SO_LINGER)))
+		h->flags |= PIKE__LINGERS;
+	return done;
+}
+
 void pike__posix_at_once(
     struct pike__handle *h, const struct pike_op *op, struct pike__result *r)
 {
@@ -391,11 +411,7 @@ void pike__posix_at_once(
 		done = name_get(h, op);
 		break;
 	default:
-		done = op->opcode == PIKE_SETSOCKOPT
-			   ? pike__opt_set((int)h->fd, op)
-			   : pike__opt_get((int)h->fd, op);
-		if (done < 0)
-			errno = -done;
+		done = option_do(h, op);
 		break;
 	}
 	if (done < 0)
@@ -429,10 +445,47 @@ static enum pike__kind kind_of(int fd, const struct stat *st, bool *listens)
 	return S_ISCHR(st->st_mode) ? PIKE__TERMINAL : PIKE__OTHER;
 }
 
+/*
+ * A terminal that blocks: the flag that would change that is shared with every
+ * process that has it open, a shell among them. It is opened once more, for a
+ * description of our own; where that cannot be (the master of a pair) the flag
+ * is set until the descriptor is given back.
+ */
+static void terminal_unblock(struct pike__handle *h)
+{
+	char path[32];
+	int flags = sys_fcntl((int)h->fd, F_GETFL, 0);
+	int fd = -1;
+
+	if (flags < 0 || (flags & O_NONBLOCK) || !sys_isatty((int)h->fd))
+		return;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", (int)h->fd);
+	if (sys_ptsnumber((int)h->fd) < 0)
+		fd = sys_open(path,
+		    (flags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd >= 0) {
+		h->own_fd = (int32_t)h->fd;
+		h->fd = fd;
+	} else {
+		unblock(h);
+	}
+}
+
+static void socket_adopted(struct pike__handle *h)
+{
+	struct sockaddr_storage sa = {0};
+	socklen_t len = sizeof sa;
+
+	if (sys_getsockname((int)h->fd, (struct sockaddr *)&sa, &len) == 0)
+		socket_nature(h, family_from_system(sa.ss_family));
+	len = sizeof sa;
+	if (sys_getpeername((int)h->fd, (struct sockaddr *)&sa, &len) == 0)
+		h->flags |= PIKE__CONNECTED;
+	h->flags |= PIKE__LINGERS; /* it may */
+}
+
 pike_handle pike__posix_adopt(struct pike_queue *q, pike_fd fd)
 {
-	struct sockaddr_storage sa;
-	socklen_t len = sizeof sa;
 	struct pike__handle *h;
 	enum pike__kind kind;
 	struct stat st;
@@ -443,26 +496,49 @@ pike_handle pike__posix_adopt(struct pike_queue *q, pike_fd fd)
 	kind = kind_of((int)fd, &st, &listens);
 	h = pike__handle_take(&q->handles, fd, kind,
 	    PIKE__EXPOSED | (listens ? PIKE__LISTENS : 0));
-	if (kind > PIKE__SOCKET_PACKET)
-		return h->self;
-	memset(&sa, 0, sizeof sa);
-	if (sys_getsockname((int)fd, (struct sockaddr *)&sa, &len) == 0)
-		socket_nature(h, family_from_system(sa.ss_family));
-	len = sizeof sa;
-	if (sys_getpeername((int)fd, (struct sockaddr *)&sa, &len) == 0)
-		h->flags |= PIKE__CONNECTED;
+	if (kind <= PIKE__SOCKET_PACKET)
+		socket_adopted(h);
+	else if (kind == PIKE__TERMINAL)
+		terminal_unblock(h);
 	return h->self;
+}
+
+/*
+ * A close that lingers waits in the call, whatever the descriptor's flags:
+ * unsent data is left to the system's care instead. A time of 0, which asks
+ * for a reset, is kept.
+ */
+static void linger_not(int fd)
+{
+	struct linger linger;
+	socklen_t len = sizeof linger;
+
+	if (sys_getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len) == 0 &&
+	    linger.l_onoff && linger.l_linger) {
+		linger.l_onoff = 0;
+		sys_setsockopt(
+		    fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+	}
 }
 
 int pike__posix_drop(struct pike__handle *h, bool close_it)
 {
-	if (close_it)
-		return sys_close((int)h->fd) ? errno : 0;
+	int fd = (int)h->fd;
+
+	if (h->own_fd >= 0) {
+		sys_close(fd);
+		fd = h->own_fd;
+	}
+	if (close_it) {
+		if (h->flags & PIKE__LINGERS)
+			linger_not(fd);
+		return sys_close(fd) ? errno : 0;
+	}
 	if (h->flags & PIKE__UNBLOCKED) {
-		int flags = sys_fcntl((int)h->fd, F_GETFL, 0);
+		int flags = sys_fcntl(fd, F_GETFL, 0);
 
 		if (flags >= 0)
-			sys_fcntl((int)h->fd, F_SETFL, flags & ~O_NONBLOCK);
+			sys_fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
 	}
 	return 0;
 }

@@ -127,13 +127,27 @@ static bool try_many(
 	return false;
 }
 
+/* Shutting down and beginning to connect wait their turn, but not for room. */
+static bool needs_ready(const struct pike__slot *slot)
+{
+	switch (slot->op.opcode) {
+	case PIKE_SHUTDOWN:
+		return false;
+	case PIKE_CONNECT:
+	case PIKE_CONNECT_TO:
+		return slot->phase != 0;
+	default:
+		return true;
+	}
+}
+
 /* The head of a lane, when trying may succeed. */
 static bool try_head(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
 {
 	struct pike__handle *h = slot->handle;
 
-	if (!(h->lane[slot->lane].state & PIKE__READY)) {
+	if (!(h->lane[slot->lane].state & PIKE__READY) && needs_ready(slot)) {
 		*r = (struct pike__result){0};
 		return !armed(q, h, r);
 	}

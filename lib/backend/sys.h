@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -22,6 +23,15 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
+
+/* The number of the slave when fd is the master of a pair of terminals, or -1
+ * with errno. */
+static inline int ptsnumber(int fd)
+{
+	int number;
+
+	return ioctl(fd, TIOCGPTN, &number) ? -1 : number;
+}
 
 #ifdef PIKE_SEAM
 
