@@ -18,8 +18,8 @@
 
 #include <pike.h>
 
-#include "../alloc.h"
-#include "../port.h"
+#include "alloc.h"
+#include "port.h"
 #include "posix_error.h"
 #include "posix_signal.h"
 #include "sys.h"
