@@ -3,11 +3,12 @@
  * Signals for queues, through handlers.
  *
  * The handler walks a list of boxes that only ever grows. It announces itself
- * in box->users before it looks at box->caught, and a release clears caught
- * before it looks at users: so one of the two sees the other, and when users
- * is 0 the box is the owner's alone. Everything that the handler touches is
- * atomic, sequentially consistent and of 32 bits, which every system does
- * without a lock; what is left is under the port's lock.
+ * in the users of its signal's note before it looks at box->caught, and a
+ * release clears caught before it looks at users: so one of the two sees the
+ * other, and when users is 0 no handler marks that signal in that box any
+ * more. Everything that the handler touches is atomic, sequentially
+ * consistent and of 32 bits, which every system does without a lock; what is
+ * left is under the port's lock.
  */
 #include "config.h"
 
@@ -31,9 +32,10 @@ struct signal_set {
 	_Atomic uint32_t half[2];
 };
 
-/* Who sent a signal; written by one handler at a time. */
+/* What handlers say of one signal: who sent it, one writer at a time. */
 struct signal_note {
-	_Atomic uint32_t turn; /* odd while a handler writes */
+	_Atomic uint32_t users; /* handlers that may mark it in this box */
+	_Atomic uint32_t turn;  /* odd while one of them writes the rest */
 	_Atomic uint32_t pid;
 	_Atomic uint32_t uid;
 	_Atomic int32_t code;
@@ -46,7 +48,6 @@ struct pike__signals {
 	int open; /* under the port's lock */
 
 	_Atomic unsigned forks; /* pike__port_forks when it was opened */
-	_Atomic unsigned users; /* handlers that look at what follows */
 	struct signal_set caught;
 	struct signal_set pending;
 	struct signal_note notes[SIGNAL_MAX];
@@ -184,16 +185,18 @@ static void signals_handle(int system, siginfo_t *info, void *context)
 	(void)context;
 	for (struct pike__signals *box = atomic_load(&signal_boxes); box;
 	     box = box->next) {
+		struct signal_note *note = &box->notes[number - 1];
+
 		/* A child's handler must not wake the parent's queue. The
-		 * early look at caught is there so that a close is not kept
-		 * waiting by signals that others catch. */
+		 * early look at caught is there so that a release is not kept
+		 * waiting by the signals that go on coming. */
 		if (atomic_load(&box->forks) != pike__port_forks ||
 		    !signal_set_has(&box->caught, number))
 			continue;
-		atomic_fetch_add(&box->users, 1);
+		atomic_fetch_add(&note->users, 1);
 		if (signal_set_has(&box->caught, number))
 			signals_mark(box, number, info);
-		atomic_fetch_sub(&box->users, 1);
+		atomic_fetch_sub(&note->users, 1);
 	}
 	errno = saved_errno;
 }
@@ -270,18 +273,23 @@ static int signal_caught_elsewhere(const struct pike__signals *box, int number)
 
 /* ---------------------------------------------------------------- boxes -- */
 
-/*
- * Until no handler looks at the box. One that does is about to be done, but
- * its thread may not be running: hence the short sleep. Of the threads of a
- * parent none will ever be.
- */
-static void signals_wait_idle(struct pike__signals *box)
+/* A box that fork has copied: the handlers of the parent's threads that were
+ * in it will never be done here, and no other goes in. */
+static void signals_forsake(struct pike__signals *box)
 {
-	if (atomic_load(&box->forks) != pike__port_forks) {
-		atomic_store(&box->users, 0);
-		return;
+	for (int i = 0; i < SIGNAL_MAX; i++) {
+		atomic_store(&box->notes[i].users, 0);
+		atomic_store(&box->notes[i].turn, 0);
 	}
-	for (int spins = 0; atomic_load(&box->users) != 0;)
+}
+
+/* Until no handler can mark a signal that the box has let go of. One that does
+ * is about to be done, but its thread may not be running: hence the sleep. */
+static void signal_wait_idle(struct pike__signals *box, int number)
+{
+	struct signal_note *note = &box->notes[number - 1];
+
+	for (int spins = 0; atomic_load(&note->users) != 0;)
 		if (++spins > 1000)
 			sys_poll(NULL, 0, 1);
 }
@@ -289,17 +297,17 @@ static void signals_wait_idle(struct pike__signals *box)
 /* Lets go of set, all of which the box catches; the lock is held. */
 static void signals_drop(struct pike__signals *box, uint64_t set)
 {
+	if (atomic_load(&box->forks) != pike__port_forks)
+		signals_forsake(box);
 	for (int number = 1; number <= SIGNAL_MAX; number++) {
 		if (!(set & PIKE_SIGNAL_BIT(number)))
 			continue;
 		if (!signal_caught_elsewhere(box, number))
 			signal_restore(number);
 		signal_set_remove(&box->caught, number);
+		signal_wait_idle(box, number);
+		signal_set_remove(&box->pending, number);
 	}
-	signals_wait_idle(box);
-	for (int number = 1; number <= SIGNAL_MAX; number++)
-		if (set & PIKE_SIGNAL_BIT(number))
-			signal_set_remove(&box->pending, number);
 }
 
 /* What the thread's mask means for waits. */
@@ -350,10 +358,6 @@ struct pike__signals *pike__signals_open(void (*wake)(void *arg), void *arg)
 		box->arg = arg;
 		box->masked = 0;
 		sigemptyset(&box->mask);
-		/* One may be odd for ever when its writer was a thread that
-		 * fork left behind. */
-		for (int i = 0; i < SIGNAL_MAX; i++)
-			atomic_store(&box->notes[i].turn, 0);
 		atomic_store(&box->forks, pike__port_forks);
 	}
 	signals_unlock(&mask, err);
