@@ -62,7 +62,6 @@ CASE(multishot_pauses_while_nobody_reaps)
 		expect_connected(rig, c.res, fd[i]);
 	}
 	expect_cancelled(rig, id);
-	ck_assert_ptr_ne(rig, rig);
 }
 
 /* One result of a reap may write the address; the next waits. */

@@ -242,8 +242,8 @@ static void rule_flags(const struct rig_op *op, const struct pike_completion *c)
 	    "EOF is res 0 of a read");
 	RULE(!(c->flags & PIKE_TRUNCATED) || (reads && c->res >= 0),
 	    "only what is received can be cut");
-	RULE(!(c->flags & PIKE_CONTROL_TRUNCATED) || op->opcode == PIKE_RECVMSG,
-	    "only RECVMSG has control data to lose");
+	RULE(!(c->flags & PIKE_CONTROL_TRUNCATED) || reads,
+	    "only what is received has control data to lose");
 }
 
 static void rule_result(

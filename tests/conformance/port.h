@@ -19,6 +19,12 @@ void *port_shared(size_t size);
 /* Puts SIGPIPE to its default, which ends the process. */
 void port_sigpipe_default(void);
 
+/* Memory of more than 4 GiB that costs nothing until it is touched; a size of
+ * 0: lengths do not go so far here. Null: the process may not have it. */
+size_t port_huge_size(void);
+void *port_huge(size_t size);
+void port_huge_free(void *memory, size_t size);
+
 /* The system's own number for a refused connection. */
 int port_econnrefused(void);
 
@@ -37,6 +43,7 @@ bool port_is_nonblocking(pike_fd fd);
 void port_set_nonblocking(pike_fd fd, bool on);
 bool port_same(pike_fd a, pike_fd b); /* one file behind both */
 pike_fd port_dup(pike_fd fd);
+pike_fd port_dup_as(pike_fd fd, pike_fd number); /* number must be free */
 void port_close(pike_fd fd);
 
 /*
@@ -94,6 +101,16 @@ int64_t port_fill(pike_fd fd);
 void port_send_fds(pike_fd fd, const pike_fd *fds, int n);
 int port_recv_fds(pike_fd fd, pike_fd *fds, int room);
 
+/* The system's numbers of an option that pike names too. */
+int port_sol_socket(void);
+int port_so_keepalive(void);
+
+/* Control data by the example of the hops that a datagram had left: asks for
+ * it, makes it (0: cannot be sent so), and finds it (-1: not there). */
+void port_want_ttl(pike_fd fd);
+size_t port_ttl_control(void *control, size_t size, int ttl);
+int port_ttl_of(const void *control, size_t len);
+
 /* -- other kinds -- */
 
 void port_pipe(pike_fd fd[2]); /* [0] reads, [1] writes */
@@ -104,6 +121,9 @@ pike_fd port_directory(void);
 /* A fresh directory's path; its removal with all that is in it. */
 void port_temp(char *path, size_t size);
 void port_remove(const char *path);
+
+/* A directory in path that the process may not use. */
+void port_forbid(const char *path, const char *name);
 
 /* A FIFO, or -PIKE_ENOTSUP; then one end of it, or both in one. */
 int port_fifo(const char *path);

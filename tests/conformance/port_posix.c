@@ -58,6 +58,24 @@ void *port_shared(size_t size)
 	return p;
 }
 
+size_t port_huge_size(void)
+{
+	return SIZE_MAX > UINT32_MAX ? (size_t)(UINT64_C(5) << 30) : 0;
+}
+
+void *port_huge(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+void port_huge_free(void *memory, size_t size)
+{
+	MUST(munmap(memory, size) == 0);
+}
+
 void port_sigpipe_default(void)
 {
 	signal(SIGPIPE, SIG_DFL);
@@ -132,6 +150,13 @@ pike_fd port_dup(pike_fd fd)
 
 	MUST(copy >= 0);
 	return copy;
+}
+
+pike_fd port_dup_as(pike_fd fd, pike_fd number)
+{
+	MUST(!port_is_open(number));
+	MUST(fcntl((int)fd, F_DUPFD_CLOEXEC, (int)number) == (int)number);
+	return number;
 }
 
 void port_close(pike_fd fd)
@@ -228,11 +253,21 @@ void port_remove(const char *path)
 
 	MUST(dir);
 	for (struct dirent *e; (e = readdir(dir));) {
-		if (e->d_name[0] != '.')
-			unlinkat(dirfd(dir), e->d_name, 0);
+		if (e->d_name[0] == '.')
+			continue;
+		if (unlinkat(dirfd(dir), e->d_name, 0) < 0)
+			unlinkat(dirfd(dir), e->d_name, AT_REMOVEDIR);
 	}
 	closedir(dir);
 	MUST(rmdir(path) == 0);
+}
+
+void port_forbid(const char *path, const char *name)
+{
+	char full[256];
+
+	snprintf(full, sizeof(full), "%s/%s", path, name);
+	MUST(mkdir(full, 0) == 0);
 }
 
 int port_fifo(const char *path)

@@ -216,6 +216,16 @@ bool port_is_writable(pike_fd fd)
 	return port_ready(fd, POLLOUT, 0);
 }
 
+int port_sol_socket(void)
+{
+	return SOL_SOCKET;
+}
+
+int port_so_keepalive(void)
+{
+	return SO_KEEPALIVE;
+}
+
 int port_econnrefused(void)
 {
 	return ECONNREFUSED;
@@ -356,4 +366,45 @@ int port_recv_fds(pike_fd fd, pike_fd *fds, int room)
 		}
 	}
 	return n;
+}
+
+void port_want_ttl(pike_fd fd)
+{
+	int on = 1;
+
+	MUST(setsockopt((int)fd, IPPROTO_IP, IP_RECVTTL, &on, sizeof(on)) == 0);
+}
+
+size_t port_ttl_control(void *control, size_t size, int ttl)
+{
+	struct cmsghdr header = {.cmsg_len = CMSG_LEN(sizeof(ttl)),
+	    .cmsg_level = IPPROTO_IP,
+	    .cmsg_type = IP_TTL};
+
+	ck_assert_uint_ge(size, CMSG_SPACE(sizeof(ttl)));
+	memset(control, 0, CMSG_SPACE(sizeof(ttl)));
+	memcpy(control, &header, sizeof(header));
+	memcpy((char *)control + CMSG_LEN(0), &ttl, sizeof(ttl));
+	return CMSG_SPACE(sizeof(ttl));
+}
+
+int port_ttl_of(const void *control, size_t len)
+{
+	const char *at = control;
+	struct cmsghdr header;
+	int ttl;
+
+	while (len >= CMSG_LEN(sizeof(ttl))) {
+		memcpy(&header, at, sizeof(header));
+		memcpy(&ttl, at + CMSG_LEN(0), sizeof(ttl));
+		if (header.cmsg_level == IPPROTO_IP &&
+		    header.cmsg_type == IP_TTL)
+			return ttl;
+		size_t step = CMSG_ALIGN(header.cmsg_len);
+		if (step < CMSG_LEN(0) || step > len)
+			return -1;
+		at += step;
+		len -= step;
+	}
+	return -1;
 }
