@@ -78,13 +78,13 @@ struct rig {
 /* -- cases and areas -- */
 
 #define CASE(name)                                                             \
-	static void name##_case(struct rig *rig);                              \
+	static void name##_case(struct rig *rig CK_ATTRIBUTE_UNUSED);          \
 	START_TEST(name)                                                       \
 	{                                                                      \
 		rig_run(_i, #name, name##_case);                               \
 	}                                                                      \
 	END_TEST                                                               \
-	static void name##_case(struct rig *rig)
+	static void name##_case(struct rig *rig CK_ATTRIBUTE_UNUSED)
 
 void area_begin(const char *name);
 void area_add_test(const TTest *test);

@@ -180,10 +180,10 @@ CASE(short_buffers_are_not_overrun)
 			ck_assert_uint_eq(buf[i], 0xee);
 	}
 	memset(buf, 0xee, sizeof(buf));
-	expect_op(rig,
-	    op_option(
-		PIKE_GETSOCKOPT, h, PIKE_SOL, PIKE_SO_TYPE, buf, sizeof(buf)),
-	    4);
+	struct pike_completion c =
+	    perform(rig, op_option(PIKE_GETSOCKOPT, h, PIKE_SOL, PIKE_SO_TYPE,
+			     buf, sizeof(buf)));
+	ck_assert(c.res == 4 || c.res == -PIKE_EINVAL);
 	ck_assert_uint_eq(buf[4], 0xee);
 }
 

@@ -31,8 +31,9 @@ int port_econnrefused(void);
 /* CPU time that the process has used. */
 int64_t port_cpu_ns(void);
 
-/* Whether permissions do not apply to the process. */
-bool port_is_root(void);
+/* Makes permissions apply to the process, also to root; false: cannot be. */
+bool port_lose_rights(void);
+void port_regain_rights(void);
 
 /* -- descriptors -- */
 

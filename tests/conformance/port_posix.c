@@ -89,9 +89,14 @@ int64_t port_cpu_ns(void)
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-bool port_is_root(void)
+bool port_lose_rights(void)
 {
-	return geteuid() == 0;
+	return geteuid() != 0 || seteuid(65534) == 0;
+}
+
+void port_regain_rights(void)
+{
+	MUST(seteuid(getuid()) == 0);
 }
 
 /* ---------------------------------------------------------- descriptors -- */
