@@ -3,5 +3,5 @@
 CONFORMANCE_HARNESS = harness.c harness_check.c harness_peer.c \
 	port_posix.c port_posix_socket.c \
 	book.h harness.h ops.h port.h port_posix.h
-CONFORMANCE = accept accept_many address close connect msg option pipe \
-	poll shutdown socket_setup tcp transfer udp unix vector
+CONFORMANCE = accept accept_many address close connect descriptor msg option \
+	pipe poll shutdown socket_setup tcp transfer udp unix vector

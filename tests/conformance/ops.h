@@ -45,6 +45,25 @@ static inline struct pike_op op_io_at(int opcode, pike_handle h,
 	return op;
 }
 
+static inline struct pike_op op_msg(
+    int opcode, pike_handle h, struct pike_msg *msg)
+{
+	return op_io(opcode, h, msg, 1);
+}
+
+/* A message of one buffer; iov is for it to keep. */
+static inline struct pike_msg msg_of(
+    struct pike_iovec *iov, void *buf, size_t len)
+{
+	struct pike_msg msg = {0};
+
+	iov->base = buf;
+	iov->len = len;
+	msg.iov = iov;
+	msg.iov_count = 1;
+	return msg;
+}
+
 static inline struct pike_op op_nop(void)
 {
 	return op_of(PIKE_NOP, 0);
