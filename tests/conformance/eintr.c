@@ -169,7 +169,7 @@ CASE(queues_open_and_close_in_a_storm)
 		struct rig *other = rig_new(NULL);
 		struct pending p;
 		pending_make(other,
-		    (enum pending_kind)(i % 3 ? PENDING_recv : PENDING_accept),
+		    (enum pending_kind)(i % 3 ? PENDING_readv : PENDING_accept),
 		    &p);
 		submit(other, p.op);
 		submit(other, op_timer(INT64_MAX));

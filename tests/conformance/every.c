@@ -144,7 +144,6 @@ struct pike_op every_op(struct every *e, int opcode)
 		return op_poll(e->h, PIKE_POLL_IN);
 	case PIKE_TIMER:
 		op.u.timer.due_ns = NS_PER_MS;
-		op.u.timer.period_ns = NS_PER_MS;
 		return op;
 	case PIKE_SIGNAL:
 		op.u.signal.set = PIKE_SIGNAL_BIT(PIKE_SIGWINCH);

