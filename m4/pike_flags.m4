@@ -26,7 +26,7 @@ AC_DEFUN([PIKE_WARNINGS], [
     [AS_HELP_STRING([--enable-werror], [warnings are errors @<:@no@:>@])],
     [], [enable_werror=no])
   PIKE_ADD_CFLAGS([-pedantic -Wall -Wextra -Wshadow -Wundef -Wvla
-    -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings
+    -Wstrict-prototypes -Wmissing-prototypes
     -Wpointer-arith -Wformat=2])
   AS_IF([test "x$enable_werror" = xyes],
     [PIKE_CFLAGS="$PIKE_CFLAGS -Werror"])
