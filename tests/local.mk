@@ -10,17 +10,15 @@
 # A new program is one line in its list and, as Automake wants them spelled
 # out, its flags below the list.  The source's name is the program's.
 
-conformance_tests = \
-	tests/conformance/accept \
-	tests/conformance/accept_many \
-	tests/conformance/close \
-	tests/conformance/connect \
-	tests/conformance/shutdown \
-	tests/conformance/tcp \
-	tests/conformance/udp \
-	tests/conformance/unix
+conformance_tests =
 
-unit_tests =
+unit_tests = \
+	tests/unit/done \
+	tests/unit/grow \
+	tests/unit/handle \
+	tests/unit/inbox \
+	tests/unit/slot \
+	tests/unit/timer
 
 fault_tests =
 
@@ -30,58 +28,46 @@ script_tests = \
 	tests/install/install.sh \
 	tests/install/readme.sh
 
-# What all conformance programs stand in.
-if ENABLE_TESTS
-check_LTLIBRARIES += libpike-harness.la
+if ENABLE_EXAMPLES
+script_tests += tests/examples/run.sh
 endif
-libpike_harness_la_SOURCES = \
-	tests/conformance/harness.c \
-	tests/conformance/harness_check.c \
-	tests/conformance/harness_peer.c \
-	tests/conformance/port_posix.c \
-	tests/conformance/port_posix_socket.c \
-	tests/conformance/book.h \
-	tests/conformance/harness.h \
-	tests/conformance/ops.h \
-	tests/conformance/port.h \
-	tests/conformance/port_posix.h
-libpike_harness_la_CPPFLAGS = $(conformance_cppflags)
 
-conformance_libs = libpike-harness.la libpike.la $(CHECK_LIBS) $(PTHREAD_LIBS)
-conformance_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+conformance_libs = libpike.la $(CHECK_LIBS) $(PTHREAD_LIBS)
+conformance_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests $(CHECK_CFLAGS)
 seam_libs = libpike-test.la $(CHECK_LIBS) $(PTHREAD_LIBS)
-seam_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS) -I$(top_srcdir)/lib \
+seam_cppflags = $(conformance_cppflags) -I$(top_srcdir)/lib \
 	-DPIKE_STATIC -DPIKE_SEAM
 
-# --- flags, two lines for each program, in the order of the lists
-tests_conformance_accept_CPPFLAGS = $(conformance_cppflags)
-tests_conformance_accept_LDADD = $(conformance_libs)
-tests_conformance_accept_many_CPPFLAGS = $(conformance_cppflags)
-tests_conformance_accept_many_LDADD = $(conformance_libs)
-tests_conformance_close_CPPFLAGS = $(conformance_cppflags)
-tests_conformance_close_LDADD = $(conformance_libs)
-tests_conformance_connect_CPPFLAGS = $(conformance_cppflags)
-tests_conformance_connect_LDADD = $(conformance_libs)
-tests_conformance_shutdown_CPPFLAGS = $(conformance_cppflags)
-tests_conformance_shutdown_LDADD = $(conformance_libs)
-tests_conformance_tcp_CPPFLAGS = $(conformance_cppflags)
-tests_conformance_tcp_LDADD = $(conformance_libs)
-tests_conformance_udp_CPPFLAGS = $(conformance_cppflags)
-tests_conformance_udp_LDADD = $(conformance_libs)
-tests_conformance_unix_CPPFLAGS = $(conformance_cppflags)
-tests_conformance_unix_LDADD = $(conformance_libs)
-# --- end of flags
+unit_header = tests/unit/unit.h
+
+tests_unit_done_SOURCES = tests/unit/done.c $(unit_header)
+tests_unit_done_CPPFLAGS = $(seam_cppflags)
+tests_unit_done_LDADD = $(seam_libs)
+
+tests_unit_grow_SOURCES = tests/unit/grow.c $(unit_header)
+tests_unit_grow_CPPFLAGS = $(seam_cppflags)
+tests_unit_grow_LDADD = $(seam_libs)
+
+tests_unit_handle_SOURCES = tests/unit/handle.c $(unit_header)
+tests_unit_handle_CPPFLAGS = $(seam_cppflags)
+tests_unit_handle_LDADD = $(seam_libs)
+
+tests_unit_inbox_SOURCES = tests/unit/inbox.c $(unit_header)
+tests_unit_inbox_CPPFLAGS = $(seam_cppflags)
+tests_unit_inbox_LDADD = $(seam_libs)
+
+tests_unit_slot_SOURCES = tests/unit/slot.c $(unit_header)
+tests_unit_slot_CPPFLAGS = $(seam_cppflags)
+tests_unit_slot_LDADD = $(seam_libs)
+
+tests_unit_timer_SOURCES = tests/unit/timer.c $(unit_header)
+tests_unit_timer_CPPFLAGS = $(seam_cppflags)
+tests_unit_timer_LDADD = $(seam_libs)
 
 if ENABLE_TESTS
 check_PROGRAMS += $(conformance_tests) $(unit_tests) $(fault_tests)
 TESTS += $(script_tests) $(fault_tests) $(conformance_tests) $(unit_tests)
 endif
-
-# What tools/test runs under TSan and under valgrind, where the longest take
-# too long.
-slow_tests =
-thread_tests = $(conformance_tests)
-valgrind_tests = $(filter-out $(slow_tests),$(unit_tests) $(conformance_tests))
 
 # Cases have a minute; what hangs shall fail, what is only slow shall not.
 TEST_EXTENSIONS = .sh

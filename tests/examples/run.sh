@@ -5,6 +5,7 @@
 # socat and wrk. On every backend that this machine has. Nothing here waits
 # for a time: a server is ready when it has printed its address, and has
 # ended when its output has.
+# shellcheck disable=SC2317
 set -u
 : "${top_builddir:=.}"
 
@@ -45,8 +46,8 @@ need() {
 }
 
 # What hangs shall fail, not last.
-socat() { timeout 60 socat "$@"; }
-curl() { timeout 60 curl -sS --noproxy '*' "$@"; }
+socat() { timeout 20 socat "$@"; }
+curl() { timeout 20 curl -sS --noproxy '*' "$@"; }
 
 # start LINES PROGRAM ARGUMENT...: the addresses go to $tcp $udp $unix $http
 start() {
@@ -78,8 +79,8 @@ start() {
 
 # stop SIGNAL: ends the server; its exit status goes to $ended
 stop() {
-  kill -s "$1" "$server"
-  timeout 60 cat <&3 >/dev/null || kill -9 "$server"
+  kill -s "$1" "$server" 2>/dev/null
+  timeout 20 cat <&3 >/dev/null || kill -9 "$server"
   exec 3<&-
   wait "$server" 2>/dev/null
   ended=$?
@@ -91,10 +92,19 @@ descriptors() {
   echo $#
 }
 
-# release PID: a client that was held open by the end of a pipe
-release() {
-  kill "$1" 2>/dev/null
-  wait "$1" 2>/dev/null
+# hold SOCAT-ADDRESS: a client that stays, written to at 4 and read from at 5
+hold() {
+  rm -f "$dir/in" "$dir/answer"
+  mkfifo "$dir/in" "$dir/answer"
+  socat - "$1" <"$dir/in" >"$dir/answer" &
+  held=$!
+  exec 4>"$dir/in" 5<"$dir/answer"
+}
+
+let_go() {
+  exec 4>&- 5<&-
+  kill "$held" 2>/dev/null
+  wait "$held" 2>/dev/null
   held=
 }
 
@@ -104,10 +114,10 @@ seq 1 200000 | head -c 1000000 >"$dir/million"
 
 echo_stream() { # NAME SOCAT-ADDRESS
   printf 'hello' >"$dir/want"
-  socat -t60 - "$2" <"$dir/want" >"$dir/got"
+  socat -t20 - "$2" <"$dir/want" >"$dir/got"
   same "echo-$1" hello "$(cat "$dir/got")"
 
-  socat -t60 - "$2" <"$dir/million" >"$dir/got"
+  socat -t20 - "$2" <"$dir/million" >"$dir/got"
   if cmp "$dir/million" "$dir/got" >"$dir/diff" 2>&1; then
     pass "echo-$1-a-million-bytes"
   else
@@ -115,7 +125,7 @@ echo_stream() { # NAME SOCAT-ADDRESS
   fi
 
   # End of input without any data.
-  same "echo-$1-nothing" '' "$(socat -t60 - "$2" </dev/null)"
+  same "echo-$1-nothing" '' "$(socat -t20 - "$2" </dev/null)"
 }
 
 echo_crowd() { # NAME COUNT
@@ -123,7 +133,7 @@ echo_crowd() { # NAME COUNT
   while [ $i -lt "$2" ]; do
     i=$((i + 1))
     { echo "client $i"; cat "$dir/million"; } >"$dir/want.$i"
-    socat -t60 - "TCP:$tcp" <"$dir/want.$i" >"$dir/got.$i" &
+    socat -t20 - "TCP:$tcp" <"$dir/want.$i" >"$dir/got.$i" &
     pids="$pids $!"
   done
   # shellcheck disable=SC2086
@@ -137,36 +147,26 @@ echo_crowd() { # NAME COUNT
 }
 
 echo_datagram() {
-  rm -f "$dir/in" "$dir/answer"
-  mkfifo "$dir/in" "$dir/answer"
-  timeout 60 socat - "UDP:$udp" <"$dir/in" >"$dir/answer" &
-  held=$!
-  exec 4>"$dir/in" 5<"$dir/answer"
+  hold "UDP:$udp"
   for word in one two three; do
     printf '%s' "$word" >&4
     # Answers come one by one, so these bytes are this datagram's.
-    got=$(timeout 60 head -c ${#word} <&5)
+    got=$(timeout 20 head -c ${#word} <&5)
     same "echo-udp-$word" "$word" "$got"
   done
-  exec 4>&- 5<&-
-  release "$held"
+  let_go
 }
 
 echo_ends() { # SIGNAL
   start 4 echo --udp 127.0.0.1:0 --unix "$dir/s" || return
   if need "echo-ends-by-$1" socat; then
     # With a client that is connected, idle, and has been served.
-    rm -f "$dir/in" "$dir/answer"
-    mkfifo "$dir/in" "$dir/answer"
-    timeout 60 socat - "TCP:$tcp" <"$dir/in" >"$dir/answer" &
-    held=$!
-    exec 4>"$dir/in" 5<"$dir/answer"
+    hold "TCP:$tcp"
     echo hello >&4
     read -r line <&5
     stop "$1"
     same "echo-ends-by-$1" "hello 0" "$line $ended"
-    exec 4>&- 5<&-
-    release "$held"
+    let_go
   else
     stop "$1"
   fi
@@ -190,19 +190,39 @@ test_echo() {
   same echo-says-no-error '' "$(cat "$dir/err")"
   echo_ends TERM
   echo_ends INT
+}
 
-  # Room for a few clients only: the others are served as these leave.
-  if need echo-out-of-descriptors socat; then
-    limit=$(ulimit -n)
-    ulimit -S -n 14
-    start 2 echo
-    started=$?
-    ulimit -S -n "$limit"
-    [ $started -eq 0 ] || return
-    echo_crowd echo-out-of-descriptors 20
-    stop TERM
-    same echo-out-of-descriptors-says-no-error '' "$(cat "$dir/err")"
-  fi
+# Room for one client: the next ones are served when it has left.
+test_echo_full() {
+  need echo-out-of-descriptors socat prlimit || return
+  start 2 echo || return
+  hold "TCP:$tcp"
+  echo hello >&4
+  read -r line <&5
+  room=0
+  while [ -e "/proc/$server/fd/$room" ]; do
+    room=$((room + 1))
+  done
+  prlimit --pid "$server" --nofile="$room:$room"
+  # This one is connected when socat says so; the server has no room for it.
+  rm -f "$dir/log"
+  mkfifo "$dir/log"
+  echo second | socat -d -d -t20 - "TCP:$tcp" >"$dir/second" 2>"$dir/log" &
+  second=$!
+  exec 6<"$dir/log"
+  while read -r line <&6; do
+    case $line in
+    *'starting data transfer'*) break ;;
+    esac
+  done
+  let_go
+  cat <&6 >/dev/null
+  exec 6<&-
+  wait "$second"
+  same echo-out-of-descriptors second "$(cat "$dir/second")"
+  echo_crowd echo-out-of-descriptors-twenty-at-once 20
+  stop TERM
+  same echo-out-of-descriptors-says-no-error '' "$(cat "$dir/err")"
 }
 
 # ------------------------------------------------------------------- http --
@@ -212,7 +232,7 @@ talk() {
   what=$1 expected=$2 requests=$3
   shift 3
   # shellcheck disable=SC2059
-  got=$(printf "$requests" | socat -t60 "$@" - "TCP:$http,nodelay" |
+  got=$(printf "$requests" | socat -t20 "$@" - "TCP:$http,nodelay" |
     tr -d '\r' | sed -n 's/^HTTP\/1.1 \([0-9]*\) .*/\1/p' | tr '\n' ' ')
   same "$what" "$expected" "${got% }"
 }
@@ -258,6 +278,12 @@ http_raw() {
     "GET / HTTP/1.1\r\nHost: x\r\nCONNECTION: x, Close\r\n\r\n$get"
   talk http-body-ends-the-pipeline 405 \
     "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 28\r\n\r\n$get"
+  # Closing while there is more to read would reset the connection.
+  { printf 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n'
+    head -c 100000 "$dir/million"; } >"$dir/post"
+  socat -t20 - "TCP:$http" <"$dir/post" >"$dir/1" 2>"$dir/2"
+  same http-body-is-drained '0 not allowed ' \
+    "$? $(tail -n 1 "$dir/1") $(cat "$dir/2")"
   talk http-half-a-request '' 'GET / HTTP/1.1\r\nHost:'
   long=$(head -c 9000 "$dir/million" | tr '\n' x)
   talk http-long-first-line-431 431 "GET /$long HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -267,7 +293,7 @@ http_raw() {
 
   # More requests than fit into the server's buffers, as fast as they go.
   seq 1 2000 | sed 's/.*/GET \/ HTTP\/1.1\r\nHost: x\r\n\r/' >"$dir/many"
-  same http-2000-pipelined 2000 "$(socat -t60 - "TCP:$http" <"$dir/many" |
+  same http-2000-pipelined 2000 "$(socat -t20 - "TCP:$http" <"$dir/many" |
     grep -c '^hello$')"
 }
 
@@ -280,7 +306,7 @@ http_idle() {
 }
 
 http_wrk() {
-  timeout 60 wrk -t1 -c20 -d1s "http://$http/" >"$dir/wrk" 2>&1
+  timeout 20 wrk -t1 -c20 -d1s "http://$http/" >"$dir/wrk" 2>&1
   same http-wrk-without-an-error '0 ' \
     "$? $(grep -E 'Socket errors|Non-2xx|unable' "$dir/wrk")"
   same http-wrk-was-answered yes "$(awk '
@@ -320,6 +346,7 @@ if [ -z "$backends" ]; then
 fi
 for backend in $backends; do
   test_echo
+  test_echo_full
   test_http
 done
 exit $status
