@@ -104,11 +104,8 @@ static void client_sent(struct peer *p, const struct pike_completion *c)
 
 static void client_received(struct peer *p, const struct pike_completion *c)
 {
-	/*
-	 * 0 is the end: the client sends no more and has got everything back.
-	 * An error, such as -PIKE_ECONNRESET, concerns this client alone.
-	 * A send without PIKE_ALL might take only a part of the bytes.
-	 */
+	/* 0 is the end: the client sends no more and has got everything back.
+	   An error, such as -PIKE_ECONNRESET, concerns this client alone. */
 	if (c->res <= 0)
 		start(p, client_closed, PIKE_CLOSE, 0, 0);
 	else
@@ -129,10 +126,8 @@ static void listener_accepted(struct peer *l, const struct pike_completion *c)
 	}
 	if (c->flags & PIKE_MORE)
 		return;
-	/*
-	 * This accept is over. If for want of descriptors, those who knock
-	 * stay in the system's queue: look again when some may have gone.
-	 */
+	/* This accept is over. If for want of descriptors, those who knock
+	   stay in the system's queue: look again when some may have gone. */
 	if (c->res < 0 && c->res != -PIKE_EMFILE && c->res != -PIKE_ENFILE)
 		die("accept", c->res);
 	l->op.u.timer.due_ns = 50 * 1000 * 1000;
@@ -161,10 +156,12 @@ static void peer_named(struct peer *p, const struct pike_completion *c)
 	pike_addr_format(&p->addr, text, sizeof text);
 	printf("%s %s\n", p->kind, text);
 	fflush(stdout);
-	if (p->op.u.socket.type == PIKE_SOCK_DGRAM)
+	if (p->op.u.socket.type == PIKE_SOCK_DGRAM) {
 		start(p, datagram_received, PIKE_RECVFROM, 0, p->size);
-	else
+	} else {
+		p->op.addr = NULL; /* we do not ask who it is that comes */
 		start(p, listener_accepted, PIKE_ACCEPT, PIKE_MULTISHOT, 0);
+	}
 }
 
 static void peer_opened(struct peer *p, const struct pike_completion *c)

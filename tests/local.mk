@@ -26,7 +26,8 @@ fault_tests =
 script_tests = \
 	tests/headers/headers.sh \
 	tests/install/install.sh \
-	tests/install/readme.sh
+	tests/install/readme.sh \
+	tests/man/pages.sh
 
 if ENABLE_EXAMPLES
 script_tests += tests/examples/run.sh
