@@ -55,7 +55,11 @@ if ENABLE_BENCH
 bench: $(bench_programs) bench/budget bench/pike-echo
 	$(SHELL) $(srcdir)/bench/run -d bench
 	$(SHELL) $(srcdir)/bench/run -d bench --idle
-
+else
+bench:
+	@echo 'No benchmarks were built: configure with --enable-bench.'
+	@false
 endif
+.PHONY: bench
 
 EXTRA_DIST += bench/run

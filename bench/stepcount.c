@@ -153,9 +153,9 @@ static void step_print_sites(
 			continue;
 		const struct symbol *symbol =
 		    symbols_find(symbols, site->address);
-		printf("%12.2f  %s+0x%" PRIx64 " (%s)\n",
-		    (double)site->count / echoes, symbol->name,
-		    site->address - symbol->address, symbol->file);
+		printf("%12.2f  0x%" PRIx64 " %s (%s)\n",
+		    (double)site->count / echoes, site->address - symbol->bias,
+		    symbol->name, symbol->file);
 	}
 }
 

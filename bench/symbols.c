@@ -36,6 +36,7 @@ static void symbols_add(struct symbols *symbols, const struct image *image,
 	struct symbol *symbol = &symbols->list[symbols->count++];
 	symbol->address = from->st_value + bias;
 	symbol->size = from->st_size;
+	symbol->bias = bias;
 	snprintf(symbol->name, sizeof(symbol->name), "%s", name);
 	snprintf(symbol->file, sizeof(symbol->file), "%s", image->name);
 }

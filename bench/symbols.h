@@ -14,6 +14,7 @@ enum {
 struct symbol {
 	uint64_t address;
 	uint64_t size;
+	uint64_t bias; /* what loading added to addresses in the file */
 	char name[64];
 	char file[32]; /* without directories */
 };
