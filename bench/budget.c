@@ -39,7 +39,7 @@ static unsigned budget_failures;
 static void budget_check(const char *what, double value, double limit)
 {
 	int ok = value <= limit;
-	printf("%s: %s: %.3f (at most %.3f)\n", ok ? "ok" : "FAIL", what, value,
+	printf("%s %s: %.3f, at most %.3f\n", ok ? "PASS" : "FAIL", what, value,
 	    limit);
 	budget_failures += !ok;
 }
@@ -161,11 +161,11 @@ static void budget_lives_check(void)
 {
 	struct trace trace = {.mode = TRACE_CALLS};
 	struct tool_server server;
-	struct client first; /* its echo shows that the server has set up */
+	struct client first; /* its second echo: all is set up and armed */
 	budget_start(&server, "pike-echo", NULL);
 	struct budget_lives lives = {.port = server.port};
 	client_open(&first, server.port, 1);
-	client_run(&first, 1, 0);
+	client_run(&first, 2, 0);
 	trace_begin(&trace, &server);
 	trace_during(&trace, &server, budget_lives_begin, &lives);
 	trace_end(&trace, &server);

@@ -439,7 +439,8 @@ void trace_during(struct trace *trace, struct tool_server *server,
 			trace_count_entry(trace, pid);
 		else if (status >> 16 == 0)
 			signal = (uintptr_t)stop;
-		else if (!working)
+		/* Any other stop takes the place of the one asked for. */
+		if (!working && !signal)
 			return;
 	}
 }
