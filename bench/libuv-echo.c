@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The same TCP echo with libuv: reading all the time, one buffer and one
- * write request a connection, allocated with it.  It tries uv_try_write
- * first, libuv's shortest way for a message that fits; --variant 1 always
- * goes through uv_write and its callback.
+ * write request a connection, allocated with it, and a callback when a write
+ * is complete.  --variant 1 tries uv_try_write first: a plain send that
+ * completes nothing, and libuv's shortest way for a message that fits.
  */
 #define _GNU_SOURCE
 #include <netinet/in.h>
@@ -72,7 +72,7 @@ static void peer_on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
 		return;
 	}
 	uv_buf_t out = uv_buf_init(buf->base, (unsigned)got);
-	if (options.variant == 0) {
+	if (options.variant == 1) {
 		int sent = uv_try_write(stream, &out, 1);
 		if (sent == (int)got)
 			return;
