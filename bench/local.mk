@@ -33,6 +33,7 @@ bench_server = bench/server.c bench/server.h
 bench_tool = bench/client.c bench/client.h bench/tool.c bench/tool.h
 bench_trace = bench/trace.c bench/trace.h
 
+bench_epoll_echo_LDADD =
 bench_epoll_echo_SOURCES = bench/epoll-echo.c $(bench_server)
 
 bench_libuv_echo_SOURCES = bench/libuv-echo.c $(bench_server)
@@ -44,9 +45,12 @@ bench_pike_echo_SOURCES = bench/pike-echo.c $(bench_server)
 bench_pike_echo_LDADD = libpike.la
 bench_pike_echo_LDFLAGS = $(AM_LDFLAGS) -static
 
+bench_driver_LDADD =
 bench_driver_SOURCES = bench/driver.c $(bench_tool)
+bench_stepcount_LDADD =
 bench_stepcount_SOURCES = bench/stepcount.c bench/symbols.c bench/symbols.h \
 	$(bench_tool) $(bench_trace)
+bench_budget_LDADD =
 bench_budget_SOURCES = bench/budget.c bench/idle.c bench/idle.h \
 	$(bench_tool) $(bench_trace)
 

@@ -7,16 +7,61 @@
 # unit, fault  the parts, and the whole when the system fails; linked with
 #              libpike-test.la, whose system calls can be replaced
 #
-# A new program is one line in its list and, as Automake wants them spelled
-# out, its flags below the list.  The source's name is the program's.
+# A new program is one line in its list; one that is not conformance has its
+# flags below, as Automake wants them spelled out.  The source's name is the
+# program's.
 
-conformance_tests =
+conformance_tests = \
+	tests/conformance/accept \
+	tests/conformance/accept_many \
+	tests/conformance/address \
+	tests/conformance/badcalls \
+	tests/conformance/badinput \
+	tests/conformance/badrandom \
+	tests/conformance/cancel \
+	tests/conformance/cancel_each \
+	tests/conformance/cancel_race \
+	tests/conformance/close \
+	tests/conformance/close_each \
+	tests/conformance/close_handle \
+	tests/conformance/close_queue \
+	tests/conformance/connect \
+	tests/conformance/deadline \
+	tests/conformance/descriptor \
+	tests/conformance/eintr \
+	tests/conformance/fork \
+	tests/conformance/limits \
+	tests/conformance/memory \
+	tests/conformance/msg \
+	tests/conformance/nop \
+	tests/conformance/option \
+	tests/conformance/pipe \
+	tests/conformance/poll \
+	tests/conformance/pollable \
+	tests/conformance/post \
+	tests/conformance/post_threads \
+	tests/conformance/shutdown \
+	tests/conformance/signals \
+	tests/conformance/signals_process \
+	tests/conformance/socket_setup \
+	tests/conformance/tcp \
+	tests/conformance/timer \
+	tests/conformance/transfer \
+	tests/conformance/udp \
+	tests/conformance/unix \
+	tests/conformance/vector
 
 unit_tests = \
+	tests/unit/addr \
 	tests/unit/done \
+	tests/unit/errors \
 	tests/unit/grow \
 	tests/unit/handle \
 	tests/unit/inbox \
+	tests/unit/opt \
+	tests/unit/signals \
+	tests/unit/signals_restore \
+	tests/unit/signals_storm \
 	tests/unit/slot \
 	tests/unit/timer
 
@@ -33,35 +78,76 @@ if ENABLE_EXAMPLES
 script_tests += tests/examples/run.sh
 endif
 
-conformance_libs = libpike.la $(CHECK_LIBS) $(PTHREAD_LIBS)
-conformance_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests $(CHECK_CFLAGS)
+# What all conformance programs stand in, and what they are linked with unless
+# something else is said.
+if ENABLE_TESTS
+check_LTLIBRARIES += libpike-harness.la
+endif
+libpike_harness_la_SOURCES = \
+	tests/conformance/harness.c \
+	tests/conformance/harness_check.c \
+	tests/conformance/harness_peer.c \
+	tests/conformance/every.c \
+	tests/conformance/pending.c \
+	tests/conformance/port_posix.c \
+	tests/conformance/port_posix_socket.c \
+	tests/conformance/port_proc_posix.c \
+	tests/conformance/book.h \
+	tests/conformance/every.h \
+	tests/conformance/harness.h \
+	tests/conformance/ops.h \
+	tests/conformance/pending.h \
+	tests/conformance/port.h \
+	tests/conformance/port_posix.h \
+	tests/conformance/port_proc.h \
+	tests/conformance/random.h
+
+AM_CPPFLAGS += $(CHECK_CFLAGS)
+LDADD = libpike-harness.la libpike.la $(CHECK_LIBS) $(PTHREAD_LIBS)
+
+tests_conformance_memory_SOURCES = \
+	tests/conformance/memory.c \
+	tests/conformance/port_heap.h \
+	tests/conformance/port_heap_posix.c
+
 seam_libs = libpike-test.la $(CHECK_LIBS) $(PTHREAD_LIBS)
-seam_cppflags = $(conformance_cppflags) -I$(top_srcdir)/lib \
-	-DPIKE_STATIC -DPIKE_SEAM
+seam_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/lib -DPIKE_STATIC -DPIKE_SEAM
+unit_headers = tests/unit/sleeper.h tests/unit/unit.h
 
-unit_header = tests/unit/unit.h
-
-tests_unit_done_SOURCES = tests/unit/done.c $(unit_header)
+tests_unit_addr_SOURCES = tests/unit/addr.c $(unit_headers)
+tests_unit_addr_CPPFLAGS = $(seam_cppflags)
+tests_unit_addr_LDADD = $(seam_libs)
+tests_unit_done_SOURCES = tests/unit/done.c $(unit_headers)
 tests_unit_done_CPPFLAGS = $(seam_cppflags)
 tests_unit_done_LDADD = $(seam_libs)
-
-tests_unit_grow_SOURCES = tests/unit/grow.c $(unit_header)
+tests_unit_errors_SOURCES = tests/unit/errors.c $(unit_headers)
+tests_unit_errors_CPPFLAGS = $(seam_cppflags)
+tests_unit_errors_LDADD = $(seam_libs)
+tests_unit_grow_SOURCES = tests/unit/grow.c $(unit_headers)
 tests_unit_grow_CPPFLAGS = $(seam_cppflags)
 tests_unit_grow_LDADD = $(seam_libs)
-
-tests_unit_handle_SOURCES = tests/unit/handle.c $(unit_header)
+tests_unit_handle_SOURCES = tests/unit/handle.c $(unit_headers)
 tests_unit_handle_CPPFLAGS = $(seam_cppflags)
 tests_unit_handle_LDADD = $(seam_libs)
-
-tests_unit_inbox_SOURCES = tests/unit/inbox.c $(unit_header)
+tests_unit_inbox_SOURCES = tests/unit/inbox.c $(unit_headers)
 tests_unit_inbox_CPPFLAGS = $(seam_cppflags)
 tests_unit_inbox_LDADD = $(seam_libs)
-
-tests_unit_slot_SOURCES = tests/unit/slot.c $(unit_header)
+tests_unit_opt_SOURCES = tests/unit/opt.c $(unit_headers)
+tests_unit_opt_CPPFLAGS = $(seam_cppflags)
+tests_unit_opt_LDADD = $(seam_libs)
+tests_unit_signals_SOURCES = tests/unit/signals.c $(unit_headers)
+tests_unit_signals_CPPFLAGS = $(seam_cppflags)
+tests_unit_signals_LDADD = $(seam_libs)
+tests_unit_signals_restore_SOURCES = tests/unit/signals_restore.c $(unit_headers)
+tests_unit_signals_restore_CPPFLAGS = $(seam_cppflags)
+tests_unit_signals_restore_LDADD = $(seam_libs)
+tests_unit_signals_storm_SOURCES = tests/unit/signals_storm.c $(unit_headers)
+tests_unit_signals_storm_CPPFLAGS = $(seam_cppflags)
+tests_unit_signals_storm_LDADD = $(seam_libs)
+tests_unit_slot_SOURCES = tests/unit/slot.c $(unit_headers)
 tests_unit_slot_CPPFLAGS = $(seam_cppflags)
 tests_unit_slot_LDADD = $(seam_libs)
-
-tests_unit_timer_SOURCES = tests/unit/timer.c $(unit_header)
+tests_unit_timer_SOURCES = tests/unit/timer.c $(unit_headers)
 tests_unit_timer_CPPFLAGS = $(seam_cppflags)
 tests_unit_timer_LDADD = $(seam_libs)
 
@@ -69,6 +155,15 @@ if ENABLE_TESTS
 check_PROGRAMS += $(conformance_tests) $(unit_tests) $(fault_tests)
 TESTS += $(script_tests) $(fault_tests) $(conformance_tests) $(unit_tests)
 endif
+
+# What tools/test runs under TSan and under valgrind, where the longest take
+# too long.
+slow_tests = \
+	tests/conformance/cancel_race \
+	tests/conformance/post_threads \
+	tests/unit/signals_storm
+thread_tests = $(conformance_tests) tests/unit/inbox tests/unit/signals_storm
+valgrind_tests = $(filter-out $(slow_tests),$(unit_tests) $(conformance_tests))
 
 # Cases have a minute; what hangs shall fail, what is only slow shall not.
 TEST_EXTENSIONS = .sh
@@ -93,7 +188,6 @@ else
 check-local:
 	@echo 'No tests were built: configure found no Check.'
 endif
-
 
 # The same consumer as in make check, against what make install has put down.
 installcheck-local:

@@ -88,14 +88,22 @@ START_TEST(grow_without_memory)
 }
 END_TEST
 
-START_TEST(generations_are_never_zero_or_negative)
+START_TEST(names_are_always_positive)
 {
-	ck_assert_uint_eq(pike__generation_next(1), 2);
-	ck_assert_uint_eq(pike__generation_next(0x7ffffffe), 0x7fffffff);
-	ck_assert_uint_eq(pike__generation_next(0x7fffffff), 1);
-	ck_assert_uint_eq(PIKE__GENERATION_FIRST, 0x7ffffff0);
+	const int64_t last = (int64_t)0x7fffffff << 32 | 5;
+	int64_t name = pike__name_first(5);
+
+	ck_assert_int_eq(name >> 32, 0x7ffffff0);
+	ck_assert_uint_eq((uint32_t)name, 5);
+	while (name != last) {
+		int64_t next = pike__name_next(name);
+
+		ck_assert_int_eq(next, name + (INT64_C(1) << 32));
+		name = next;
+	}
+	ck_assert_int_eq(pike__name_next(last), INT64_C(1) << 32 | 5);
 }
 END_TEST
 
 UNIT_MAIN("grow", grow_by_an_eighth, grow_by_what_is_wanted,
-    grow_without_memory, generations_are_never_zero_or_negative)
+    grow_without_memory, names_are_always_positive)

@@ -29,7 +29,7 @@ START_TEST(slot_id_names_one_op_only)
 {
 	struct pike__slots s = {0};
 	struct pike__slot *slot = slot_new(&s, false);
-	pike_id id = pike__slot_id(slot);
+	pike_id id = slot->id;
 
 	ck_assert_int_gt(id, 0);
 	ck_assert_ptr_eq(pike__slot_find(&s, id), slot);
@@ -37,7 +37,7 @@ START_TEST(slot_id_names_one_op_only)
 	ck_assert_ptr_null(pike__slot_find(&s, id));
 	ck_assert_ptr_eq(slot_new(&s, false), slot);
 	ck_assert_ptr_null(pike__slot_find(&s, id));
-	ck_assert_ptr_eq(pike__slot_find(&s, pike__slot_id(slot)), slot);
+	ck_assert_ptr_eq(pike__slot_find(&s, slot->id), slot);
 	pike__slots_free(&s);
 }
 END_TEST
@@ -48,7 +48,7 @@ START_TEST(slot_find_takes_any_number)
 	pike_id id;
 
 	ck_assert_ptr_null(pike__slot_find(&s, 1));
-	id = pike__slot_id(slot_new(&s, false));
+	id = slot_new(&s, false)->id;
 	const pike_id wrong[] = {0, 1, -1, INT64_MIN, INT64_MAX, -id, id + 1,
 	    id - 1, id + PIKE__SLOT_CHUNK, id ^ INT64_MIN, id | UINT32_MAX,
 	    id + (INT64_C(1) << 32), id - (INT64_C(1) << 32), (uint32_t)id};
@@ -72,13 +72,14 @@ START_TEST(slot_generations_wrap)
 	for (int i = 0; i < ROUNDS; i++) {
 		struct pike__slot *slot = slot_new(&s, false);
 
-		ids[i] = pike__slot_id(slot);
+		ids[i] = slot->id;
 		ck_assert_int_gt(ids[i], 0);
-		ck_assert_uint_ne(slot->generation, 0);
-		if (slot->generation > highest)
-			highest = slot->generation;
-		if (highest == 0x7fffffff && !after && slot->generation < 2)
-			after = slot->generation;
+		ck_assert_uint_ne((uint32_t)(slot->id >> 32), 0);
+		if ((uint32_t)(slot->id >> 32) > highest)
+			highest = (uint32_t)(slot->id >> 32);
+		if (highest == 0x7fffffff && !after &&
+		    (uint32_t)(slot->id >> 32) < 2)
+			after = (uint32_t)(slot->id >> 32);
 		for (int k = 0; k < i; k++) {
 			ck_assert_int_ne(ids[k], ids[i]);
 			ck_assert_ptr_null(pike__slot_find(&s, ids[k]));
@@ -102,13 +103,12 @@ START_TEST(slots_stay_where_they_are)
 
 	for (uint32_t i = 0; i < SLOTS; i++) {
 		slots[i] = slot_new(&s, i % 3 == 0);
-		ck_assert_uint_eq(slots[i]->index, i);
+		ck_assert_uint_eq(pike__slot_index(slots[i]), i);
 	}
 	ck_assert_uint_eq(s.count, 11 * PIKE__SLOT_CHUNK);
 	for (uint32_t i = 0; i < SLOTS; i++) {
 		ck_assert_ptr_eq(pike__slot_at(&s, i), slots[i]);
-		ck_assert_ptr_eq(
-		    pike__slot_find(&s, pike__slot_id(slots[i])), slots[i]);
+		ck_assert_ptr_eq(pike__slot_find(&s, slots[i]->id), slots[i]);
 		ck_assert((i % 3 == 0) == (slots[i]->extra != NULL));
 	}
 	pike__slots_free(&s);
