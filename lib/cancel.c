@@ -133,23 +133,43 @@ pike_id pike__submit_cancel(struct pike_queue *q, struct pike__slot *slot)
 	return id;
 }
 
-void pike__after(struct pike_queue *q, struct pike__handle *h)
+/* Takes those whose targets have ended off the list: the oldest first. */
+static struct pike__slot *cancels_take_ripe(struct pike_queue *q)
 {
 	struct pike__slot **at = &q->cancels;
+	struct pike__slot *ripe = NULL;
 
 	while (*at) {
 		struct pike__slot *slot = *at;
-		struct pike__result r;
 
 		if (!cancel_ripe(q, slot)) {
 			at = &slot->held;
 			continue;
 		}
 		*at = slot->held;
+		slot->held = ripe;
+		ripe = slot;
+	}
+	return ripe;
+}
+
+/* The end of a cancel op makes no other one ripe: the list is put away
+ * meanwhile, so that the calls do not nest as deep as there are cancels. */
+void pike__after(struct pike_queue *q, struct pike__handle *h)
+{
+	struct pike__slot *ripe = cancels_take_ripe(q);
+	struct pike__slot *waiting = q->cancels;
+	struct pike__slot *next;
+
+	q->cancels = NULL;
+	for (struct pike__slot *slot = ripe; slot; slot = next) {
+		struct pike__result r;
+
+		next = slot->held;
 		cancel_result(slot, &r);
 		pike__finish(q, slot, &r);
-		at = &q->cancels;
 	}
+	q->cancels = waiting;
 	if (h && h->closing && !h->pending)
 		close_now(q, h);
 }
