@@ -72,6 +72,9 @@ pike_id pike__submit_close(struct pike_queue *q, struct pike__slot *slot)
 	h->flags |= PIKE__HELD;
 	pike__end_all(q, h);
 	h->closing = slot;
+	/* No short way leads into it any more. */
+	h->lane[PIKE__READS].state |= PIKE__SPECIAL;
+	h->lane[PIKE__WRITES].state |= PIKE__SPECIAL;
 	if (!h->pending)
 		close_now(q, h);
 	return id;

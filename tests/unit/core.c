@@ -364,10 +364,32 @@ START_TEST(send_at_once_without_memory)
 }
 END_TEST
 
+/* Not into a handle that is being closed, which may take a while. */
+START_TEST(send_at_once_to_a_closing_handle)
+{
+	char byte = 0;
+	script_open(NULL);
+	pike_handle h = script_adopt(3);
+	struct pike_op send = script_op(PIKE_SEND, h);
+
+	send.buf = &byte;
+	send.len = 1;
+	script_op_on('a', PIKE_RECV, h);
+	script_op_on('x', PIKE_CLOSE, h);
+	ck_assert_int_eq(pike_submit(script.q, &send), -PIKE_EBADF);
+	send.opcode = PIKE_RECV;
+	ck_assert_int_eq(pike_submit(script.q, &send), -PIKE_EBADF);
+	script_asked("+a -a");
+	script_then_ended('a', 0);
+	script_gives("a:-125 x:0");
+	script_close();
+}
+END_TEST
+
 UNIT_MAIN("core", lane_starts_one_at_a_time_in_order,
     lane_goes_on_past_ops_that_end_in_start, lane_is_not_for_all,
     attempt_is_for_an_empty_lane, attempt_gives_an_id_of_its_own,
     lane_remembers_its_end, connect_to_keeps_its_handle,
     connect_to_that_fails_leaves_nothing, connect_to_is_ended_with_the_queue,
     room_is_held_from_submit_to_reap, room_is_allocated_at_once, send_at_once,
-    send_at_once_without_memory)
+    send_at_once_without_memory, send_at_once_to_a_closing_handle)
