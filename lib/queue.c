@@ -206,6 +206,13 @@ int pike_queue_open(struct pike_queue **out, const struct pike_params *params)
 
 /* ---- closing ---- */
 
+/* What waits behind others is not begun any more. */
+static void hold_everything(struct pike_queue *q)
+{
+	for (uint32_t i = 0; i < q->handles.count; i++)
+		q->handles.at[i]->flags |= PIKE__HELD;
+}
+
 /* Asks every op to end: false when there is none left. */
 static bool end_everything(struct pike_queue *q)
 {
@@ -244,6 +251,7 @@ void pike_queue_close(struct pike_queue *q)
 	if (!error) {
 		while (atomic_load(&q->users))
 			pike__port_yield();
+		hold_everything(q);
 		while (end_everything(q))
 			q->backend->wait(q, -1);
 		drop_everything(q);
