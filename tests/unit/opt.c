@@ -305,7 +305,7 @@ START_TEST(opt_raw_levels)
 	ck_assert_int_eq(wait.tv_sec, 12);
 
 	/* The length that comes back is the system's. */
-	char room[64];
+	char room[64] = {0};
 	op.u.option.name = SO_TYPE;
 	op.buf = room;
 	op.len = sizeof(room);

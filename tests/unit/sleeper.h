@@ -154,7 +154,7 @@ static inline void user_reset(void)
 {
 	signal(SIGUSR1, SIG_DFL);
 	signal(SIGUSR2, SIG_DFL);
-	signal(SIGRTMAX, SIG_DFL);
+	signal(63, SIG_DFL);
 	atomic_store(&user_calls, 0);
 }
 
