@@ -70,8 +70,8 @@ static void peer_free(struct peer *p)
 
 /*
  * Submits the next op of a peer. It is copied, so p->op may be changed at
- * once. An opcode reads only the fields that pike.h names beside it: the
- * others may stay as they are.
+ * once. Beside flags an opcode reads only the fields that pike.h names there:
+ * what the others hold does not matter.
  */
 static void start(struct peer *p, step *next_step, uint16_t opcode,
     uint16_t flags, size_t len)

@@ -279,11 +279,11 @@ static void conn_end(struct conn *c)
 static void conn_ended(struct conn *c, const struct pike_completion *done)
 {
 	bool reading = c->op.opcode == PIKE_RECV;
+	c->op.op_flags = 0; /* those of a shutdown are no other op's */
 	if (done->err || (reading && done->res == 0) || ++c->drains > 64) {
 		conn_close(c);
 		return;
 	}
-	c->op.op_flags = 0; /* to a receive they would mean something else */
 	c->op.buf = c->in;
 	c->op.len = sizeof c->in;
 	start(c, conn_ended, PIKE_RECV, 0, 2 * SECOND);
