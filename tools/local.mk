@@ -10,6 +10,7 @@ check-style:
 
 
 EXTRA_DIST += \
+	tools/check-semantics \
 	tools/check-style \
 	tools/demo \
 	tools/setup-lib.sh \
