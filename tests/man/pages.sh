@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # The manual is sound, names everything that the header declares, and its
-# examples compile.
+# examples compile; and each rule of the contract has the tests that it names.
 set -u
 : "${top_srcdir:=.}" "${CC:=cc}"
 
@@ -150,4 +150,10 @@ for page in "$top_srcdir"/man/*.[37]; do
     fail "examples of ${page##*/}" 'there are none'
   fi
 done
+
+if said=$(sh "$top_srcdir/tools/check-semantics"); then
+  pass 'tests of doc/SEMANTICS.md'
+else
+  fail 'tests of doc/SEMANTICS.md' "$said"
+fi
 exit $status
