@@ -19,14 +19,15 @@ CASE(bytes_through_a_pipe)
 CASE(vectors_through_a_pipe)
 {
 	struct pike_iovec out[3] = {{"ab", 2}, {NULL, 0}, {"cdef", 4}};
-	char a[3], b[8];
-	struct pike_iovec in[2] = {{a, 3}, {b, 8}};
+	char a[3], b[3];
+	struct pike_iovec in[2] = {{a, 3}, {b, 3}};
 	pike_handle h[2];
 
 	rig_pair(rig, RIG_PIPE, h);
-	pike_id id = submit(rig, op_io(PIKE_READV, h[0], in, 2));
+	pike_id id =
+	    submit(rig, op_flags(op_io(PIKE_READV, h[0], in, 2), PIKE_ALL));
 	fence(rig);
-	expect_op(rig, op_io(PIKE_WRITEV, h[1], out, 3), 6);
+	expect_op(rig, op_flags(op_io(PIKE_WRITEV, h[1], out, 3), PIKE_ALL), 6);
 	expect_one(rig, id, 6, 0, 0);
 	ck_assert_mem_eq(a, "abc", 3);
 	ck_assert_mem_eq(b, "def", 3);
@@ -234,6 +235,21 @@ CASE(wrong_end_of_a_pipe)
 	expect_op(rig, op_io(PIKE_WRITEV, h[0], &iov, 1), -PIKE_EBADF);
 	expect_op(rig, op_io(PIKE_READ, h[1], in, 4), -PIKE_EBADF);
 	expect_op(rig, op_io(PIKE_READV, h[1], &iov, 1), -PIKE_EBADF);
+}
+
+CASE(wrong_end_of_a_fifo)
+{
+	char path[108], in[4];
+
+	rig_path(rig, "fifo", path, sizeof(path));
+	if (port_fifo(path) < 0)
+		SKIP("no FIFOs here");
+	pike_handle reader =
+	    rig_adopt(rig, rig_own(rig, port_open_fifo(path, true, false)));
+	pike_handle writer =
+	    rig_adopt(rig, rig_own(rig, port_open_fifo(path, false, true)));
+	expect_op(rig, op_io(PIKE_WRITE, reader, "x", 1), -PIKE_EBADF);
+	expect_op(rig, op_io(PIKE_READ, writer, in, 4), -PIKE_EBADF);
 }
 
 CASE(socket_ops_on_a_pipe)
@@ -482,6 +498,7 @@ int main(void)
 	area_add(long_write_tells_how_far_it_came);
 	area_add(small_writes_of_two_writers_are_not_torn);
 	area_add(wrong_end_of_a_pipe);
+	area_add(wrong_end_of_a_fifo);
 	area_add(socket_ops_on_a_pipe);
 	area_add(zero_lengths_on_a_pipe);
 	area_add(cancelled_read_loses_no_byte);
