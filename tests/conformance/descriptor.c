@@ -161,10 +161,10 @@ CASE(plain_receivers_leak_no_descriptor)
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		pass(rig, h[0], pair, 2);
 		bool vector = kinds[i] == PIKE_READV;
-		struct pike_completion c =
-		    perform(rig, vector ? op_io(kinds[i], h[1], &iov, 1)
-					: op_io(kinds[i], h[1], in, 4));
-		ck_assert_int_eq(c.res, 1);
+		expect_op(rig,
+		    vector ? op_io(kinds[i], h[1], &iov, 1)
+			   : op_io(kinds[i], h[1], in, 4),
+		    1);
 		ck_assert_int_eq(port_open_count(), before);
 	}
 }
@@ -281,6 +281,37 @@ CASE(descriptor_that_is_none)
 	expect_op(rig, op_recv(h[1], &in, 1), 1);
 }
 
+/* As many as one message of the system carries, and one more. */
+CASE(most_descriptors_of_a_message)
+{
+	enum {
+		MOST = 253
+	};
+	static pike_fd out[MOST + 1], got[MOST];
+	struct pike_iovec iov;
+	char in[4] = "d";
+	struct pike_msg msg = msg_of(&iov, in, 1);
+	pike_fd pair[2];
+	pike_handle h[2];
+
+	rig_plain_pair(rig, RIG_PIPE, pair);
+	rig_pair(rig, RIG_UNIX, h);
+	for (int i = 0; i <= MOST; i++)
+		out[i] = pair[0];
+	pass(rig, h[0], out, MOST);
+	msg.fds = out;
+	msg.fd_count = MOST + 1;
+	expect_invalid(rig, op_msg(PIKE_SENDMSG, h[0], &msg));
+	msg.fds = got;
+	msg.fd_count = MOST;
+	expect_op(rig, op_msg(PIKE_RECVMSG, h[1], &msg), 1);
+	ck_assert_uint_eq(msg.fd_count, MOST);
+	for (int i = 0; i < MOST; i++) {
+		ck_assert(port_same(got[i], pair[0]));
+		port_close(got[i]);
+	}
+}
+
 /* Trap 200: those that find no number are lost, and that is told. */
 CASE(descriptors_that_the_process_may_not_have)
 {
@@ -338,6 +369,7 @@ int main(void)
 	area_add(descriptors_of_a_long_message_arrive_once);
 	area_add(descriptors_from_a_plain_sender);
 	area_add(descriptor_that_is_none);
+	area_add(most_descriptors_of_a_message);
 	area_add(descriptors_that_the_process_may_not_have);
 	area_add(unreceived_descriptors_are_closed_with_the_socket);
 	return area_end();

@@ -238,12 +238,15 @@ static void rule_flags(const struct rig_op *op, const struct pike_completion *c)
 	RULE(!(c->flags & PIKE_MORE) || (op->flags & PIKE_MULTISHOT),
 	    "only a multishot op has more");
 	RULE(!(c->flags & PIKE_MORE) || c->err == 0, "an error is the last");
-	RULE(!(c->flags & PIKE_EOF) || (reads && c->res == 0),
-	    "EOF is res 0 of a read");
+	bool part = (op->flags & PIKE_ALL) && c->res > 0 &&
+		    (uint64_t)c->res < op->length;
+	RULE(!(c->flags & PIKE_EOF) || (reads && (c->res == 0 || part)),
+	    "the end is res 0 of a read, or cuts one with PIKE_ALL");
+	RULE(!(c->flags & PIKE_EOF) || c->err == 0, "the end is no error");
 	RULE(!(c->flags & PIKE_TRUNCATED) || (reads && c->res >= 0),
 	    "only what is received can be cut");
-	RULE(!(c->flags & PIKE_CONTROL_TRUNCATED) || reads,
-	    "only what is received has control data to lose");
+	RULE(!(c->flags & PIKE_CONTROL_TRUNCATED) || op->opcode == PIKE_RECVMSG,
+	    "only RECVMSG says that control data was lost");
 }
 
 static void rule_result(

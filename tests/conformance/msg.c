@@ -224,6 +224,14 @@ CASE(message_that_cannot_be)
 		expect_invalid(rig, op_msg(op, h[0], &msg));
 		msg.control_len = 0;
 	}
+	static char control[4097];
+	msg.control = control;
+	msg.control_len = sizeof(control);
+	expect_invalid(rig, op_msg(PIKE_SENDMSG, h[0], &msg));
+	/* To receive, more room than can be filled is room enough. */
+	expect_op(rig, op_send(h[1], "x", 1), 1);
+	expect_op(rig, op_msg(PIKE_RECVMSG, h[0], &msg), 1);
+	ck_assert_uint_eq(msg.control_len, 0);
 }
 
 int main(void)

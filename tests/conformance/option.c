@@ -97,6 +97,18 @@ CASE(linger_of_zero_resets_the_peer)
 	ck_assert_int_eq(port_read(peer, &in, 1), -PIKE_ECONNRESET);
 }
 
+/* Trap 108: a time to linger is the system's to spend, not the queue's. */
+CASE(close_does_not_linger)
+{
+	pike_handle h;
+	pike_fd peer;
+	int32_t hours = 30000;
+
+	rig_full(rig, RIG_TCP, &h, &peer);
+	expect_op(rig, set(h, PIKE_SO_LINGER, &hours), 0);
+	expect_op(rig, op_close(h), 0);
+}
+
 CASE(option_ttl_of_both_families)
 {
 	round_trip(rig, rig_socket(rig, PIKE_AF_INET, PIKE_SOCK_STREAM),
@@ -213,6 +225,7 @@ int main(void)
 	area_add(options_of_buffers);
 	area_add(option_linger);
 	area_add(linger_of_zero_resets_the_peer);
+	area_add(close_does_not_linger);
 	area_add(option_ttl_of_both_families);
 	area_add(option_v6only);
 	area_add(option_type_is_read_only);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Pipes, FIFOs, terminals, and what is no stream at all. */
+/* Pipes, FIFOs, and what is no stream at all. */
 #include "harness.h"
 
 CASE(bytes_through_a_pipe)
@@ -368,69 +368,6 @@ CASE(fifo_opened_both_ways)
 	ck_assert_mem_eq(in, "self", 4);
 }
 
-/* -- terminals -- */
-
-CASE(bytes_through_a_terminal)
-{
-	pike_fd fd[2];
-	pike_handle h[2];
-	char in[8];
-
-	if (port_tty(fd) < 0)
-		SKIP("no terminals here");
-	for (int i = 0; i < 2; i++)
-		h[i] = rig_adopt(rig, rig_own(rig, fd[i]));
-	for (int i = 0; i < 2; i++) {
-		pike_id id = submit(rig, op_io(PIKE_READ, h[i], in, 8));
-		fence(rig);
-		expect_pending(rig, id);
-		expect_op(rig, op_io(PIKE_WRITE, h[!i], "key", 3), 3);
-		expect_one(rig, id, 3, 0, 0);
-		ck_assert_mem_eq(in, "key", 3);
-		ck_assert(!port_is_nonblocking(fd[0]));
-		ck_assert(!port_is_nonblocking(fd[1]));
-	}
-	expect_op(rig, op_recv(h[1], in, 8), -PIKE_ENOTSOCK);
-}
-
-/* Trap 142: to the master, the slave's end is an end like any other. */
-CASE(terminal_whose_slave_has_gone)
-{
-	pike_fd fd[2];
-	char in[8];
-
-	if (port_tty(fd) < 0)
-		SKIP("no terminals here");
-	pike_handle master = rig_adopt(rig, rig_own(rig, fd[0]));
-	rig_own(rig, fd[1]);
-	pike_id id = submit(rig, op_io(PIKE_READ, master, in, 8));
-	fence(rig);
-	expect_pending(rig, id);
-	rig_drop(rig, fd[1]);
-	expect_one(rig, id, 0, 0, PIKE_EOF);
-	expect_op_flags(rig, op_io(PIKE_READ, master, in, 8), 0, PIKE_EOF);
-}
-
-CASE(terminal_whose_output_is_full)
-{
-	static char out[1 << 18], in[1 << 18];
-	pike_fd fd[2];
-
-	if (port_tty(fd) < 0)
-		SKIP("no terminals here");
-	rig_own(rig, fd[0]);
-	pike_handle slave = rig_adopt(rig, rig_own(rig, fd[1]));
-	pattern_fill(out, sizeof(out), 4);
-	pike_id id = submit(rig,
-	    op_flags(op_io(PIKE_WRITE, slave, out, sizeof(out)), PIKE_ALL));
-	fence(rig);
-	expect_pending(rig, id);
-	expect_op(rig, op_nop(), 0);
-	peer_read(rig, fd[0], in, sizeof(in));
-	expect_one(rig, id, sizeof(out), 0, 0);
-	pattern_check(in, sizeof(in), 4);
-}
-
 /* -- what is no stream -- */
 
 /* Trap 4: the reactor's system call refuses it; that is not the answer. */
@@ -505,9 +442,6 @@ int main(void)
 	area_add(fifo_ends_and_begins_again);
 	area_add(fifo_that_never_had_a_writer_is_at_its_end);
 	area_add(fifo_opened_both_ways);
-	area_add(bytes_through_a_terminal);
-	area_add(terminal_whose_slave_has_gone);
-	area_add(terminal_whose_output_is_full);
 	area_add(regular_file_is_not_supported_yet);
 	area_add(directory_is_not_supported_yet);
 	area_add(streams_have_no_offsets);

@@ -236,7 +236,7 @@ CASE(all_that_meets_the_end_tells_how_far_it_came)
 	peer_write(rig, peer, "1234", 4);
 	fence(rig);
 	rig_drop(rig, peer);
-	expect_one(rig, id, 4, 0, 0);
+	expect_one(rig, id, 4, 0, PIKE_EOF);
 	ck_assert_mem_eq(in, "1234", 4);
 	expect_op_flags(
 	    rig, op_flags(op_recv(h, in, 10), PIKE_ALL), 0, PIKE_EOF);

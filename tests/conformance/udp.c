@@ -225,6 +225,19 @@ CASE(too_long_a_datagram_between_two)
 	ck_assert_int_eq(in[0], '3');
 }
 
+CASE(whole_means_nothing_to_datagrams)
+{
+	pike_handle h[2];
+	char in[16];
+
+	connected(rig, h);
+	pike_id id = submit(rig, op_flags(op_recv(h[1], in, 16), PIKE_ALL));
+	expect_op(rig, op_flags(op_send(h[0], "abc", 3), PIKE_ALL), 3);
+	expect_one(rig, id, 3, 0, 0);
+	expect_op(rig, op_send(h[0], "", 0), 0);
+	expect_op(rig, op_flags(op_recv(h[1], in, 16), PIKE_ALL), 0);
+}
+
 /* Traps 57, 126: empty, and no end. */
 CASE(empty_datagrams_are_real)
 {
@@ -445,6 +458,7 @@ int main(void)
 	area_add(truncation_of_a_datagram_that_was_waited_for);
 	area_add(too_long_a_datagram);
 	area_add(too_long_a_datagram_between_two);
+	area_add(whole_means_nothing_to_datagrams);
 	area_add(empty_datagrams_are_real);
 	area_add(empty_datagrams_of_send);
 	area_add(receiving_into_nothing_consumes_a_datagram);
