@@ -83,6 +83,9 @@ const struct port_poller *port_poller_at(unsigned i);
  */
 unsigned port_fd_limit(unsigned want);
 
+/* How often the process has gone to sleep so far. */
+int64_t port_sleeps(void);
+
 /* The clocks that timers follow, in nanoseconds. */
 int64_t port_monotonic(void);
 int64_t port_wall(void);

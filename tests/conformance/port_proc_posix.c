@@ -393,6 +393,14 @@ unsigned port_fd_limit(unsigned want)
 	return was;
 }
 
+int64_t port_sleeps(void)
+{
+	struct rusage used;
+
+	proc_must(getrusage(RUSAGE_SELF, &used) == 0, "getrusage");
+	return used.ru_nvcsw;
+}
+
 static int64_t proc_clock(clockid_t clock)
 {
 	struct timespec ts;
