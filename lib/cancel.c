@@ -121,9 +121,9 @@ pike_id pike__submit_cancel(struct pike_queue *q, struct pike__slot *slot)
 		asked = pike_cancel(q, slot->op.u.cancel.id);
 	} else {
 		struct pike__handle *h =
-		    pike__handle_find(&q->handles, slot->op.handle);
+		    pike__handle_usable(&q->handles, slot->op.handle);
 
-		asked = h && !h->closing ? pike__end_all(q, h) : -PIKE_EBADF;
+		asked = h ? pike__end_all(q, h) : -PIKE_EBADF;
 	}
 	slot->moved = (size_t)(int64_t)asked;
 	if (asked == -PIKE_EINVAL || cancel_ripe(q, slot)) {
@@ -200,8 +200,8 @@ int pike_cancel_handle(struct pike_queue *q, pike_handle name)
 
 	if (bad)
 		return bad;
-	h = pike__handle_find(&q->handles, name);
-	bad = h && !h->closing ? pike__end_all(q, h) : -PIKE_EBADF;
+	h = pike__handle_usable(&q->handles, name);
+	bad = h ? pike__end_all(q, h) : -PIKE_EBADF;
 	if (q->pollable)
 		pike__show(q);
 	return bad;

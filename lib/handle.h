@@ -48,13 +48,16 @@ enum {
 	PIKE__UNBLOCKED = 0x0008,  /* O_NONBLOCK was set by pike */
 	PIKE__LISTENS = 0x0010,
 	PIKE__CONNECTED = 0x0020,
-	PIKE__HUNG_UP = 0x0040,  /* no further edge may come */
-	PIKE__LINGERS = 0x0080,  /* its close would wait for unsent data */
-	PIKE__RUNNABLE = 0x0100, /* on the backend's list of the unfinished */
-	PIKE__DRAINS = 0x0200,   /* a short read means empty */
-	PIKE__ASKED = 0x1000,    /* whether it blocks is known */
-	PIKE__ON_LATER = 0x0800, /* on the list of those tried later */
-	PIKE__HELD = 0x0400      /* being ended: nothing is started */
+	PIKE__HUNG_UP = 0x0040,    /* no further edge may come */
+	PIKE__LINGERS = 0x0080,    /* its close would wait for unsent data */
+	PIKE__RUNNABLE = 0x0100,   /* on the backend's list of the unfinished */
+	PIKE__DRAINS = 0x0200,     /* a short read means empty */
+	PIKE__DGRAM = 0x2000,      /* a socket of datagrams */
+	PIKE__CONNECTING = 0x4000, /* its connect is under way */
+	PIKE__JOINED = 0x8000,     /* not the application's yet */
+	PIKE__ASKED = 0x1000,      /* whether it blocks is known */
+	PIKE__ON_LATER = 0x0800,   /* on the list of those tried later */
+	PIKE__HELD = 0x0400        /* being ended: nothing is started */
 };
 
 struct pike__handle {
@@ -102,6 +105,15 @@ static inline struct pike__handle *pike__handle_find(
 	struct pike__handle *h = t->at[(uint32_t)name & t->mask];
 
 	return h->self == name && name > 0 ? h : NULL;
+}
+
+/* The same for the application: not one that closes, or is not yet its. */
+static inline struct pike__handle *pike__handle_usable(
+    const struct pike__handles *t, pike_handle name)
+{
+	struct pike__handle *h = pike__handle_find(t, name);
+
+	return h && !h->closing && !(h->flags & PIKE__JOINED) ? h : NULL;
 }
 
 /* Whether a connection is of no more use in a direction that had this error. */

@@ -87,8 +87,10 @@ void pike__remember(struct pike__handle *h, const struct pike_op *op,
 	if (h->kind == PIKE__SOCKET_PACKET)
 		return;
 	if (op->opcode == PIKE_CONNECT) {
-		if (err != PIKE_EISCONN)
-			pike__lane_fail(writes, PIKE_EPIPE);
+		if (err == PIKE_EISCONN || h->kind != PIKE__SOCKET_STREAM)
+			return;
+		pike__lane_fail(writes, PIKE_EPIPE);
+		pike__lane_fail(&h->lane[PIKE__READS], PIKE_ENOTCONN);
 	} else if (why && err == why) {
 		if (lane == PIKE__WRITES && moved)
 			pike__lane_fail(writes, PIKE_EPIPE);
@@ -99,16 +101,6 @@ void pike__remember(struct pike__handle *h, const struct pike_op *op,
 }
 
 /* ---- the door back ---- */
-
-static void paused_remove(struct pike_queue *q, struct pike__slot *slot)
-{
-	struct pike__slot **at = &q->paused;
-
-	while (*at != slot)
-		at = &(*at)->held;
-	*at = slot->held;
-	slot->paused = 0;
-}
 
 /* Turns a slot into its final completion. */
 static void retire(
@@ -124,7 +116,7 @@ static void retire(
 			: &q->deadlines,
 		    &q->slots, slot);
 	if (slot->paused)
-		paused_remove(q, slot);
+		pike__unpause(q, slot);
 	if (h && slot->op.opcode != PIKE_CLOSE) {
 		h->pending--;
 		if (r->err)
@@ -159,15 +151,28 @@ static void lane_pump(
 	}
 }
 
+/* Reads that waited for a connect that has failed. */
+static void reads_fail(struct pike_queue *q, struct pike__handle *h)
+{
+	struct pike__lane *reads = &h->lane[PIKE__READS];
+
+	while (
+	    reads->error && reads->head && reads->head->state == PIKE__STARTED)
+		pike__end(q, reads->head, reads->error);
+}
+
 void pike__finish(
     struct pike_queue *q, struct pike__slot *slot, const struct pike__result *r)
 {
 	struct pike__handle *h = slot->handle;
 	unsigned lane = slot->lane;
+	bool failed = slot->op.opcode == PIKE_CONNECT && r->err;
 
 	retire(q, slot, r);
 	if (h && lane < PIKE__POLLS)
 		lane_pump(q, h, &h->lane[lane]);
+	if (failed)
+		reads_fail(q, h);
 	if (q->cancels || (h && h->closing))
 		pike__after(q, h);
 }
@@ -184,8 +189,27 @@ struct pike__result pike__ended(const struct pike__slot *slot)
 static void pause(struct pike_queue *q, struct pike__slot *slot)
 {
 	slot->paused = 1;
-	slot->held = q->paused;
-	q->paused = slot;
+	slot->held = NULL;
+	if (q->paused)
+		q->paused_last->held = slot;
+	else
+		q->paused = slot;
+	q->paused_last = slot;
+}
+
+void pike__unpause(struct pike_queue *q, struct pike__slot *slot)
+{
+	struct pike__slot *before = NULL;
+
+	for (struct pike__slot *s = q->paused; s != slot; s = s->held)
+		before = s;
+	if (before)
+		before->held = slot->held;
+	else
+		q->paused = slot->held;
+	if (q->paused_last == slot)
+		q->paused_last = before;
+	slot->paused = 0;
 }
 
 bool pike__may_shoot(struct pike_queue *q, struct pike__slot *slot)

@@ -36,10 +36,12 @@ pike_core_headers = \
 pike_reactor = \
 	lib/backend/sys.def \
 	lib/backend/posix_addr.c \
+	lib/backend/posix_adopt.c \
 	lib/backend/posix_error.c \
 	lib/backend/posix_io.c \
 	lib/backend/posix_msg.c \
 	lib/backend/posix_opt.c \
+	lib/backend/posix_pipe.c \
 	lib/backend/posix_signal.c \
 	lib/backend/posix_socket.c \
 	lib/backend/reactor.c \

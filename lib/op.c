@@ -87,6 +87,8 @@ static int vector_check(const struct pike_iovec *iov, size_t n)
 
 static int name_check(const struct pike_addr *addr)
 {
+	if (addr->reserved)
+		return -PIKE_EINVAL;
 	switch (addr->family) {
 	case PIKE_AF_UNIX:
 		return addr->len > 107 + (addr->u.path[0] == 0)
@@ -145,8 +147,6 @@ static int detail_check(const struct pike_op *op)
 		/* What is left in the socket would be read again and again. */
 		return (op->flags & PIKE_ALL) && op->op_flags ? -PIKE_EINVAL
 							      : 0;
-	case PIKE_CANCEL:
-		return op->u.cancel.id < 0 ? -PIKE_EINVAL : 0;
 	default:
 		return 0;
 	}

@@ -19,6 +19,9 @@ int64_t pike__port_realtime(void);
  */
 extern volatile unsigned pike__port_forks;
 
+/* How many children it has made since: they may hold its descriptors. */
+extern volatile unsigned pike__port_children;
+
 /* Begins to count forks; called at each opening of a queue. 0 or -PIKE_E. */
 int pike__port_init(void);
 

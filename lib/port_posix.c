@@ -10,6 +10,7 @@
 #include "port.h"
 
 volatile unsigned pike__port_forks;
+volatile unsigned pike__port_children;
 
 static pthread_mutex_t port_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t port_once = PTHREAD_ONCE_INIT;
@@ -45,9 +46,14 @@ static void port_forked(void)
 	port_mutex = fresh;
 }
 
+static void port_has_forked(void)
+{
+	pike__port_children++;
+}
+
 static void port_watch_forks(void)
 {
-	port_error = pthread_atfork(NULL, NULL, port_forked);
+	port_error = pthread_atfork(NULL, port_has_forked, port_forked);
 }
 
 int pike__port_init(void)

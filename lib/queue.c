@@ -63,6 +63,17 @@ static void shell_keep(struct pike_queue *q)
 	pike__port_unlock();
 }
 
+/* One that never was a queue: nobody has its address but who had it before. */
+static void shell_unuse(struct pike_queue *q)
+{
+	pike__port_lock();
+	q->next_closed = closed_first;
+	if (closed_count++ == 0)
+		closed_last = q;
+	closed_first = q;
+	pike__port_unlock();
+}
+
 /* ---- opening ---- */
 
 static int params_check(const struct pike_params *p)
@@ -149,12 +160,13 @@ static int backend_try(struct pike_queue *q, const struct pike__backend *b,
 
 static int backend_open(struct pike_queue *q, const struct pike_params *p)
 {
-	const char *name = p->backend ? p->backend : getenv("PIKE_BACKEND");
+	const char *forced = getenv("PIKE_BACKEND");
+	const char *name = p->backend;
 	int error = -PIKE_ENOTSUP;
 	bool known = false;
 
-	if (name && !*name)
-		name = NULL;
+	if (!name && forced && *forced)
+		name = forced;
 	for (size_t i = 0; pike__backends[i]; i++) {
 		if (name && strcmp(name, pike__backends[i]->name) != 0)
 			continue;
@@ -194,7 +206,7 @@ int pike_queue_open(struct pike_queue **out, const struct pike_params *params)
 		memory_close(q);
 		atomic_store(&q->born, PIKE__DEAD);
 		q->quick = PIKE__DEAD;
-		shell_keep(q);
+		shell_unuse(q);
 		return error;
 	}
 	atomic_store(&q->born, pike__port_forks);
@@ -286,8 +298,8 @@ pike_fd pike_release(struct pike_queue *q, pike_handle name)
 
 	if (bad)
 		return bad;
-	h = pike__handle_find(&q->handles, name);
-	if (!h || h->closing)
+	h = pike__handle_usable(&q->handles, name);
+	if (!h)
 		return -PIKE_EBADF;
 	if (h->pending)
 		return -PIKE_EBUSY;
@@ -304,8 +316,8 @@ pike_fd pike_fd_of(struct pike_queue *q, pike_handle name)
 
 	if (bad)
 		return bad;
-	h = pike__handle_find(&q->handles, name);
-	if (!h || h->closing)
+	h = pike__handle_usable(&q->handles, name);
+	if (!h)
 		return -PIKE_EBADF;
 	h->flags |= PIKE__EXPOSED;
 	return h->own_fd >= 0 ? h->own_fd : h->fd;

@@ -35,7 +35,8 @@ struct pike_queue {
 	pike_id at_once; /* the last name of an op that needed no slot */
 	struct pike__timers deadlines; /* monotonic clock */
 	struct pike__timers realtime;
-	struct pike__slot *paused;  /* through held */
+	struct pike__slot *paused; /* through held, the oldest first */
+	struct pike__slot *paused_last;
 	struct pike__slot *cancels; /* that wait for their targets */
 	uint32_t ops_max;
 	uint32_t features_off;
@@ -130,6 +131,9 @@ static inline void pike__finish_plain(struct pike_queue *q,
 }
 
 /* ---- what the rooms of the core do for each other ---- */
+
+/* Takes a slot off the list of the paused. */
+void pike__unpause(struct pike_queue *q, struct pike__slot *slot);
 
 /* Ends an op of any state; why is PIKE_ECANCELED or PIKE_ETIME. 0 or a code,
  * as pike_cancel. */

@@ -107,22 +107,20 @@ static void resume_one(struct pike_queue *q, struct pike__slot *slot)
 	}
 }
 
-/* An op that pauses again goes to the front, and ends the walk or is passed
- * over by the same conditions that made it pause. */
+/* One that pauses again goes to the end, and is passed over there or ends the
+ * walk, by the same conditions that made it pause. */
 void pike__resume(struct pike_queue *q)
 {
-	struct pike__slot **at = &q->paused;
+	struct pike__slot *slot = q->paused;
 
-	while (*at && q->done.shots_left) {
-		struct pike__slot *slot = *at;
+	while (slot && q->done.shots_left) {
+		struct pike__slot *next = slot->held;
 
-		if (slot->shots && pike__op_writes(&slot->op)) {
-			at = &slot->held;
-			continue;
+		if (!slot->shots || !pike__op_writes(&slot->op)) {
+			pike__unpause(q, slot);
+			resume_one(q, slot);
 		}
-		*at = slot->held;
-		slot->paused = 0;
-		resume_one(q, slot);
+		slot = next;
 	}
 }
 

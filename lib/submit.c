@@ -178,8 +178,8 @@ static pike_id submit_any(struct pike_queue *q, const struct pike_op *op)
 		return bad;
 	info = &pike__op_infos[op->opcode];
 	if (info->needs & PIKE__OP_HANDLE) {
-		h = pike__handle_find(&q->handles, op->handle);
-		if (!h || h->closing)
+		h = pike__handle_usable(&q->handles, op->handle);
+		if (!h)
 			return -PIKE_EBADF;
 	}
 	bad = all_reserve(q, op, info);

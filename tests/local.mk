@@ -30,6 +30,7 @@ conformance_tests = \
 	tests/conformance/descriptor \
 	tests/conformance/eintr \
 	tests/conformance/fork \
+	tests/conformance/idle \
 	tests/conformance/limits \
 	tests/conformance/memory \
 	tests/conformance/msg \
@@ -45,6 +46,7 @@ conformance_tests = \
 	tests/conformance/signals_process \
 	tests/conformance/socket_setup \
 	tests/conformance/tcp \
+	tests/conformance/terminal \
 	tests/conformance/timer \
 	tests/conformance/transfer \
 	tests/conformance/udp \
@@ -53,12 +55,18 @@ conformance_tests = \
 
 unit_tests = \
 	tests/unit/addr \
+	tests/unit/cancel \
+	tests/unit/close \
+	tests/unit/core \
 	tests/unit/done \
 	tests/unit/errors \
 	tests/unit/grow \
 	tests/unit/handle \
 	tests/unit/inbox \
+	tests/unit/open \
 	tests/unit/opt \
+	tests/unit/reap \
+	tests/unit/shots \
 	tests/unit/signals \
 	tests/unit/signals_restore \
 	tests/unit/signals_storm \
@@ -84,22 +92,22 @@ if ENABLE_TESTS
 check_LTLIBRARIES += libpike-harness.la
 endif
 libpike_harness_la_SOURCES = \
+	tests/conformance/book.h \
+	tests/conformance/every.c \
+	tests/conformance/every.h \
 	tests/conformance/harness.c \
+	tests/conformance/harness.h \
 	tests/conformance/harness_check.c \
 	tests/conformance/harness_peer.c \
-	tests/conformance/every.c \
-	tests/conformance/pending.c \
-	tests/conformance/port_posix.c \
-	tests/conformance/port_posix_socket.c \
-	tests/conformance/port_proc_posix.c \
-	tests/conformance/book.h \
-	tests/conformance/every.h \
-	tests/conformance/harness.h \
 	tests/conformance/ops.h \
+	tests/conformance/pending.c \
 	tests/conformance/pending.h \
 	tests/conformance/port.h \
+	tests/conformance/port_posix.c \
 	tests/conformance/port_posix.h \
+	tests/conformance/port_posix_socket.c \
 	tests/conformance/port_proc.h \
+	tests/conformance/port_proc_posix.c \
 	tests/conformance/random.h
 
 AM_CPPFLAGS += $(CHECK_CFLAGS)
@@ -113,10 +121,20 @@ tests_conformance_memory_SOURCES = \
 seam_libs = libpike-test.la $(CHECK_LIBS) $(PTHREAD_LIBS)
 seam_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/lib -DPIKE_STATIC -DPIKE_SEAM
 unit_headers = tests/unit/sleeper.h tests/unit/unit.h
+unit_script = tests/unit/script.c tests/unit/script.h $(unit_headers)
 
 tests_unit_addr_SOURCES = tests/unit/addr.c $(unit_headers)
 tests_unit_addr_CPPFLAGS = $(seam_cppflags)
 tests_unit_addr_LDADD = $(seam_libs)
+tests_unit_cancel_SOURCES = tests/unit/cancel.c $(unit_script)
+tests_unit_cancel_CPPFLAGS = $(seam_cppflags)
+tests_unit_cancel_LDADD = $(seam_libs)
+tests_unit_close_SOURCES = tests/unit/close.c $(unit_script)
+tests_unit_close_CPPFLAGS = $(seam_cppflags)
+tests_unit_close_LDADD = $(seam_libs)
+tests_unit_core_SOURCES = tests/unit/core.c $(unit_script)
+tests_unit_core_CPPFLAGS = $(seam_cppflags)
+tests_unit_core_LDADD = $(seam_libs)
 tests_unit_done_SOURCES = tests/unit/done.c $(unit_headers)
 tests_unit_done_CPPFLAGS = $(seam_cppflags)
 tests_unit_done_LDADD = $(seam_libs)
@@ -132,9 +150,18 @@ tests_unit_handle_LDADD = $(seam_libs)
 tests_unit_inbox_SOURCES = tests/unit/inbox.c $(unit_headers)
 tests_unit_inbox_CPPFLAGS = $(seam_cppflags)
 tests_unit_inbox_LDADD = $(seam_libs)
+tests_unit_open_SOURCES = tests/unit/open.c $(unit_script)
+tests_unit_open_CPPFLAGS = $(seam_cppflags)
+tests_unit_open_LDADD = $(seam_libs)
 tests_unit_opt_SOURCES = tests/unit/opt.c $(unit_headers)
 tests_unit_opt_CPPFLAGS = $(seam_cppflags)
 tests_unit_opt_LDADD = $(seam_libs)
+tests_unit_reap_SOURCES = tests/unit/reap.c $(unit_script)
+tests_unit_reap_CPPFLAGS = $(seam_cppflags)
+tests_unit_reap_LDADD = $(seam_libs)
+tests_unit_shots_SOURCES = tests/unit/shots.c $(unit_script)
+tests_unit_shots_CPPFLAGS = $(seam_cppflags)
+tests_unit_shots_LDADD = $(seam_libs)
 tests_unit_signals_SOURCES = tests/unit/signals.c $(unit_headers)
 tests_unit_signals_CPPFLAGS = $(seam_cppflags)
 tests_unit_signals_LDADD = $(seam_libs)

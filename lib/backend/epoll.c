@@ -102,7 +102,7 @@ static void epoll_close(struct pike_queue *q, bool forked)
 {
 	struct epoll *e = q->backend_state;
 
-	pike__reactor_close(&e->reactor, forked);
+	pike__reactor_close(&e->reactor);
 	if (!forked) {
 		fd_close(e->alarm_fd);
 		fd_close(e->shown_fd);
@@ -194,8 +194,9 @@ static void epoll_show(struct pike_queue *q, bool now, int64_t next)
 	struct itimerspec when = {0};
 	uint64_t count = 1;
 
-	if (e->reactor.runnable || e->reactor.later)
+	if (e->reactor.runnable)
 		now = true;
+	next = pike__reactor_next(&e->reactor, next);
 	if (now && !e->shown)
 		e->shown = sys_write(e->shown_fd, &count, sizeof count) > 0;
 	else if (!now && e->shown)
@@ -252,8 +253,7 @@ static void own_event(struct epoll *e, uint64_t name)
 	}
 }
 
-static int wait_coarsely(
-    struct epoll *e, int64_t timeout_ns, const sigset_t *mask)
+static int wait_coarsely(struct epoll *e, int64_t timeout_ns)
 {
 	int64_t ms = timeout_ns;
 
@@ -262,37 +262,40 @@ static int wait_coarsely(
 		if (ms > INT_MAX)
 			ms = INT_MAX;
 	}
-	return sys_epoll_pwait(e->epfd, e->events, EVENTS_MAX, (int)ms, mask);
+	return sys_epoll_pwait(e->epfd, e->events, EVENTS_MAX, (int)ms, NULL);
 }
 
-static int wait_once(struct epoll *e, int64_t timeout_ns, const sigset_t *mask)
+static int wait_once(struct epoll *e, int64_t timeout_ns)
 {
 	struct timespec ts;
 	int n;
 
 	if (e->coarse || timeout_ns <= 0)
-		return wait_coarsely(e, timeout_ns, mask);
+		return wait_coarsely(e, timeout_ns);
 	timespec_from(&ts, timeout_ns);
-	n = sys_epoll_pwait2(e->epfd, e->events, EVENTS_MAX, &ts, mask);
-	if (n >= 0 || errno != ENOSYS)
+	n = sys_epoll_pwait2(e->epfd, e->events, EVENTS_MAX, &ts, NULL);
+	if (n >= 0 || errno == EINTR)
 		return n;
+	/* Not known to the kernel, or forbidden by a filter. */
 	e->coarse = true;
-	return wait_coarsely(e, timeout_ns, mask);
+	return wait_coarsely(e, timeout_ns);
 }
 
 static void epoll_wait_for(struct pike_queue *q, int64_t timeout_ns)
 {
 	struct epoll *e = q->backend_state;
-	sigset_t set, *mask = NULL;
+	sigset_t before;
+	bool unblocked;
 	int n;
 
 	if (q->realtime.count && e->clock_fd < 0)
 		clock_watch(e);
-	if (e->reactor.signals &&
-	    pike__signals_wait_mask(e->reactor.signals, &set))
-		mask = &set;
 	timeout_ns = pike__reactor_before(q, timeout_ns);
-	n = wait_once(e, timeout_ns, mask);
+	unblocked = e->reactor.signals &&
+		    pike__signals_unblock(e->reactor.signals, &before);
+	n = wait_once(e, timeout_ns);
+	if (unblocked)
+		sys_pthread_sigmask(SIG_SETMASK, &before, NULL);
 	for (int i = 0; i < n; i++) {
 		uint64_t name = e->events[i].data.u64;
 

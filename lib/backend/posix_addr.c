@@ -67,8 +67,14 @@ static int addr_to_un(const struct pike_addr *addr, void *to, socklen_t *len)
 
 static int addr_to_raw(const struct pike_addr *addr, void *to, socklen_t *len)
 {
+	struct sockaddr sa;
+
 	if (addr->len < ADDR_FAMILY_END || addr->len > sizeof(addr->u.system))
 		return -PIKE_EINVAL;
+	/* No address: connecting to it would quietly undo a connect. */
+	memcpy(&sa, addr->u.system, ADDR_FAMILY_END);
+	if (sa.sa_family == AF_UNSPEC)
+		return -PIKE_EAFNOSUPPORT;
 	memcpy(to, addr->u.system, addr->len);
 	*len = addr->len;
 	return 0;

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Transfers of bytes, tried once and never blocking: on sockets by
- * MSG_DONTWAIT, on pipes by RWF_NOWAIT, elsewhere after asking poll. The flags
+ * MSG_DONTWAIT, elsewhere as posix_pipe.c knows how. The flags
  * of a descriptor, which it may share with other processes, are not touched.
  */
 #include "config.h"
 
 #include <errno.h>
-#include <limits.h>
 
 #include "posix_error.h"
 #include "posix_io.h"
@@ -18,11 +17,10 @@ _Static_assert(
 	offsetof(struct pike_iovec, len) == offsetof(struct iovec, iov_len),
     "a pike_iovec is an iovec");
 
-#ifndef RWF_NOSIGNAL
-#	define RWF_NOSIGNAL 0x00000100
-#endif
-
 #define IOV_AT_ONCE 1024
+
+/* Calls for one op in a row, before others have their turn. */
+#define CALLS_MAX 16
 
 void pike__posix_error(struct pike__result *r, int err)
 {
@@ -76,126 +74,6 @@ bool pike__cut(
 	return false;
 }
 
-/* ---- what is not a socket ---- */
-
-/*
- * Writes without SIGPIPE where the system cannot be told so: the signal is
- * blocked for the moment and, if the write raised it, taken back.
- */
-static ssize_t write_quietly(int fd, const struct iovec *iov, int n, int flags)
-{
-	static const struct timespec no_time;
-	sigset_t pipe_set, pending, before;
-	ssize_t done;
-	int err;
-
-	sigemptyset(&pipe_set);
-	sigaddset(&pipe_set, SIGPIPE);
-	sigemptyset(&pending);
-	sys_sigpending(&pending);
-	sys_pthread_sigmask(SIG_BLOCK, &pipe_set, &before);
-	done = flags ? sys_pwritev2(fd, iov, n, -1, flags)
-		     : sys_writev(fd, iov, n);
-	err = errno;
-	if (done < 0 && err == EPIPE && !sigismember(&pending, SIGPIPE))
-		while (sys_sigtimedwait(&pipe_set, NULL, &no_time) < 0 &&
-		       errno == EINTR)
-			;
-	sys_pthread_sigmask(SIG_SETMASK, &before, NULL);
-	errno = err;
-	return done;
-}
-
-/* Whether the kernel or the descriptor does not know a flag. */
-static bool flags_refused(ssize_t done)
-{
-	return done < 0 && (errno == EOPNOTSUPP || errno == ENOSYS);
-}
-
-/* Leaves of a cut what a pipe takes without waiting, once it takes any. */
-static void cut_to_pipe_buf(struct pike__cut *cut)
-{
-	size_t i = 0;
-
-	while (i < cut->n && !cut->iov[i].iov_len)
-		i++;
-	cut->part[0] = cut->iov[i];
-	if (cut->part[0].iov_len > PIPE_BUF)
-		cut->part[0].iov_len = PIPE_BUF;
-	cut->want = cut->part[0].iov_len;
-	cut->iov = cut->part;
-	cut->n = 1;
-}
-
-/*
- * For descriptors that know no RWF_NOWAIT (FIFOs; all on old kernels): after
- * poll a read does not block, and neither does a write of PIPE_BUF bytes,
- * unless somebody else gets in between.
- */
-static ssize_t guarded(int fd, struct pike__cut *cut, bool writing)
-{
-	struct pollfd p = {.fd = fd, .events = writing ? POLLOUT : POLLIN};
-	int flags = sys_fcntl(fd, F_GETFL, 0);
-	int ready;
-
-	if (flags < 0 || !(flags & O_NONBLOCK)) {
-		ready = sys_poll(&p, 1, 0);
-		if (ready == 0)
-			errno = EAGAIN;
-		if (ready <= 0)
-			return -1;
-		if (p.revents & POLLNVAL) {
-			errno = EBADF;
-			return -1;
-		}
-		if (writing)
-			cut_to_pipe_buf(cut);
-	}
-	return writing ? write_quietly(fd, cut->iov, (int)cut->n, 0)
-		       : sys_readv(fd, cut->iov, (int)cut->n);
-}
-
-static ssize_t plain_write(
-    const struct pike_queue *q, struct pike__handle *h, struct pike__cut *cut)
-{
-	int fd = (int)h->fd;
-	int n = (int)cut->n;
-	ssize_t done = -1;
-
-	if (q->features_off & PIKE_FEATURE_NOWAIT)
-		return guarded(fd, cut, true);
-	errno = EOPNOTSUPP;
-	if (!(q->features_off & PIKE_FEATURE_NOSIGNAL))
-		done = sys_pwritev2(
-		    fd, cut->iov, n, -1, RWF_NOWAIT | RWF_NOSIGNAL);
-	if (flags_refused(done))
-		done = write_quietly(fd, cut->iov, n, RWF_NOWAIT);
-	return flags_refused(done) ? guarded(fd, cut, true) : done;
-}
-
-static ssize_t plain_read(
-    const struct pike_queue *q, struct pike__handle *h, struct pike__cut *cut)
-{
-	int fd = (int)h->fd;
-	ssize_t done;
-
-	if (!(q->features_off & PIKE_FEATURE_NOWAIT)) {
-		done = sys_preadv2(fd, cut->iov, (int)cut->n, -1, RWF_NOWAIT);
-		if (!flags_refused(done))
-			return done;
-	}
-	done = guarded(fd, cut, false);
-	/* The master of a terminal whose last slave has closed. */
-	if (done < 0 && errno == EIO && h->kind == PIKE__TERMINAL) {
-		struct pollfd p = {.fd = fd, .events = POLLIN};
-
-		if (sys_poll(&p, 1, 0) == 1 && (p.revents & POLLHUP))
-			return 0;
-		errno = EIO;
-	}
-	return done;
-}
-
 /* ---- one call ---- */
 
 static bool writes(const struct pike_op *op)
@@ -229,8 +107,8 @@ static ssize_t call_vector(const struct pike_queue *q, struct pike__handle *h,
 	if (!cut.want && h->kind != PIKE__SOCKET_PACKET)
 		return 0;
 	if (!is_socket(h)) {
-		n = writes(op) ? plain_write(q, h, &cut)
-			       : plain_read(q, h, &cut);
+		n = writes(op) ? pike__posix_write(q, h, &cut)
+			       : pike__posix_read(q, h, &cut);
 		*want = cut.want;
 		return n;
 	}
@@ -348,6 +226,13 @@ static void lane_drained(struct pike__handle *h, const struct pike_op *op)
 		h->lane[PIKE__READS].state &= (uint8_t)~PIKE__READY;
 }
 
+static bool names_peer(const struct pike_op *op)
+{
+	if (op->opcode == PIKE_SENDMSG)
+		return ((const struct pike_msg *)op->buf)->addr;
+	return op->opcode == PIKE_SENDTO && op->addr;
+}
+
 static enum pike__outcome transfer_failed(struct pike__handle *h,
     const struct pike_op *op, size_t moved, int err, struct pike__result *r)
 {
@@ -357,18 +242,22 @@ static enum pike__outcome transfer_failed(struct pike__handle *h,
 	if (err == EAGAIN || err == EWOULDBLOCK) {
 		/* A datagram to a named Unix socket whose queue is full: its
 		 * room makes no edge on ours. */
-		if (writes(op) && h->family == PIKE_AF_UNIX &&
-		    h->kind == PIKE__SOCKET_PACKET &&
-		    (op->opcode == PIKE_SENDTO || op->opcode == PIKE_SENDMSG))
+		if (h->family == PIKE_AF_UNIX && (h->flags & PIKE__DGRAM) &&
+		    names_peer(op))
 			return PIKE__LATER;
-		lane->state &= (uint8_t)~PIKE__READY;
+		/* No urgent data says nothing of the rest. */
+		if (!(op->op_flags & PIKE_MSG_OOB) || writes(op))
+			lane->state &= (uint8_t)~PIKE__READY;
 		return PIKE__BLOCKED;
 	}
 	pike__posix_error(r, err);
 	code = r->err;
 	if (h->kind == PIKE__SOCKET_STREAM) {
-		/* Linux calls it EPIPE when there never was a connection. */
-		if (code == PIKE_EPIPE && !(h->flags & PIKE__CONNECTED) &&
+		/* Linux has other names for there never was a connection. */
+		if ((code == PIKE_EPIPE ||
+			(code == PIKE_EINVAL && !writes(op) &&
+			    h->family == PIKE_AF_UNIX)) &&
+		    !(h->flags & PIKE__CONNECTED) &&
 		    !h->lane[PIKE__WRITES].error) {
 			r->err = PIKE_ENOTCONN;
 			r->res = -r->err;
@@ -433,6 +322,8 @@ static bool transferred(struct pike__handle *h, const struct pike_op *op,
 		n = (ssize_t)want;
 	}
 	*moved += (size_t)n;
+	if (n > 0 && h->kind == PIKE__SOCKET_STREAM)
+		pike__posix_connected(h);
 	if ((size_t)n < want)
 		lane_drained(h, op);
 	if ((op->flags & PIKE_ALL) && want && h->kind != PIKE__SOCKET_PACKET &&
@@ -448,15 +339,17 @@ static enum pike__outcome transfer(struct pike_queue *q, struct pike__handle *h,
     const struct pike_op *op, size_t *moved, struct pike__result *r)
 {
 	enum pike__outcome outcome;
-	size_t want;
-	ssize_t n;
 
-	do {
+	for (int calls = 0; calls < CALLS_MAX; calls++) {
+		size_t want = 0;
+		ssize_t n;
+
 		r->flags = 0;
-		want = 0;
 		n = call(q, h, op, *moved, &want, r);
-	} while (transferred(h, op, n, want, moved, r, &outcome));
-	return outcome;
+		if (!transferred(h, op, n, want, moved, r, &outcome))
+			return outcome;
+	}
+	return PIKE__AGAIN;
 }
 
 bool pike__posix_transferred(struct pike_queue *q, struct pike__handle *h,

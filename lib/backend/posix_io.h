@@ -12,6 +12,7 @@
 enum pike__outcome {
 	PIKE__DONE,    /* ended, with a result */
 	PIKE__BLOCKED, /* the descriptor's next edge will tell */
+	PIKE__AGAIN,   /* it could go on, and others have their turn */
 	PIKE__LATER    /* no edge will tell: try again after a while */
 };
 
@@ -31,12 +32,6 @@ enum pike__outcome pike__posix_try(struct pike_queue *q, struct pike__handle *h,
 bool pike__posix_transferred(struct pike_queue *q, struct pike__handle *h,
     const struct pike_op *op, int64_t n, size_t *moved, struct pike__result *r);
 
-/* Transfers with addresses or control data (posix_msg.c). */
-ssize_t pike__posix_recvmsg(struct pike__handle *h, const struct pike_op *op,
-    size_t *want, struct pike__result *r);
-ssize_t pike__posix_sendmsg(struct pike__handle *h, const struct pike_op *op,
-    size_t moved, size_t *want, struct pike__result *r);
-
 /*
  * The rest of a vector after moved bytes, as far as one call takes it. True
  * when that is all of it, from the beginning: iov is then the caller's array.
@@ -50,6 +45,28 @@ struct pike__cut {
 };
 bool pike__cut(struct pike__cut *cut, const struct pike_iovec *iov, size_t n,
     size_t moved);
+
+/* One read or write of what is not a socket; what was asked for is in the cut
+ * afterwards (posix_pipe.c). */
+ssize_t pike__posix_read(
+    const struct pike_queue *q, struct pike__handle *h, struct pike__cut *cut);
+ssize_t pike__posix_write(
+    const struct pike_queue *q, struct pike__handle *h, struct pike__cut *cut);
+
+/* Transfers with addresses or control data (posix_msg.c). */
+ssize_t pike__posix_recvmsg(struct pike__handle *h, const struct pike_op *op,
+    size_t *want, struct pike__result *r);
+ssize_t pike__posix_sendmsg(struct pike__handle *h, const struct pike_op *op,
+    size_t moved, size_t *want, struct pike__result *r);
+
+/* Closes, or leaves open as it was found. The system's error, or 0 (both in
+ * posix_adopt.c). */
+int pike__posix_drop(struct pike__handle *h, bool close_it);
+pike_handle pike__posix_adopt(struct pike_queue *q, pike_fd fd);
+/* Makes a descriptor of the caller's not block, until it is dropped. */
+void pike__posix_unblock(struct pike__handle *h);
+/* Says of a socket's handle what its transfers have to know. */
+void pike__posix_nature(struct pike__handle *h, uint8_t family);
 
 /* What sockets are made, named and ended with (posix_socket.c). The bool is
  * always true: they end at once. */
@@ -66,9 +83,8 @@ enum pike__outcome pike__posix_accept(struct pike_queue *q,
     struct pike__handle *h, const struct pike_op *op, struct pike__result *r);
 void pike__posix_at_once(
     struct pike__handle *h, const struct pike_op *op, struct pike__result *r);
-pike_handle pike__posix_adopt(struct pike_queue *q, pike_fd fd);
-/* Closes, or leaves open as it was found. The system's error, or 0. */
-int pike__posix_drop(struct pike__handle *h, bool close_it);
+/* A stream that has moved bytes has a peer, whoever connected it. */
+void pike__posix_connected(struct pike__handle *h);
 
 /* Converts an address: 0, or -1 with errno. */
 int pike__posix_name(

@@ -17,6 +17,10 @@
 #define FDS_MAX     253
 #define CONTROL_MAX 4096
 
+#ifndef SCM_PIDFD
+#	define SCM_PIDFD 0x04
+#endif
+
 union control {
 	struct cmsghdr align;
 	char bytes[CMSG_SPACE(FDS_MAX * sizeof(int)) + CONTROL_MAX];
@@ -121,6 +125,10 @@ ssize_t pike__posix_sendmsg(struct pike__handle *h, const struct pike_op *op,
 			return -1;
 		m.msg_control = control.bytes;
 		m.msg_controllen = control_len;
+		if (!cut.want && h->kind == PIKE__SOCKET_STREAM) {
+			errno = EINVAL; /* it would be lost on the way */
+			return -1;
+		}
 	} else if (!cut.want && h->kind == PIKE__SOCKET_STREAM) {
 		return 0;
 	}
@@ -148,6 +156,18 @@ static void fds_unpack(const struct cmsghdr *c, struct pike_msg *msg,
 	}
 }
 
+/* Closes the descriptor of a record that says who sent the message. */
+static void record_forget(const struct cmsghdr *c)
+{
+	int fd;
+
+	if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_PIDFD ||
+	    c->cmsg_len < CMSG_LEN(sizeof fd))
+		return;
+	memcpy(&fd, CMSG_DATA(c), sizeof fd);
+	sys_close(fd);
+}
+
 /* Gives the caller what the system's control data holds. */
 static void control_unpack(
     struct msghdr *m, struct pike_msg *msg, struct pike__result *r)
@@ -171,6 +191,7 @@ static void control_unpack(
 			used += space;
 		} else {
 			r->flags |= PIKE_CONTROL_TRUNCATED;
+			record_forget(c);
 		}
 	}
 	msg->fd_count = count;

@@ -53,9 +53,9 @@ struct pike__signals {
 	struct signal_note notes[SIGNAL_MAX];
 
 	/* The owning thread's alone. */
-	sigset_t mask; /* of the thread, when it last called catch */
-	sigset_t wait; /* the same less what is caught */
-	int masked;    /* these two differ */
+	sigset_t mask;    /* of the thread, when it last called catch */
+	sigset_t blocked; /* what of caught the thread blocked then */
+	int masked;       /* these two differ */
 };
 
 static _Atomic(struct pike__signals *) signal_boxes;
@@ -266,7 +266,9 @@ static int signal_caught_elsewhere(const struct pike__signals *box, int number)
 {
 	for (struct pike__signals *other = atomic_load(&signal_boxes); other;
 	     other = other->next)
-		if (other != box && signal_set_has(&other->caught, number))
+		if (other != box &&
+		    atomic_load(&other->forks) == pike__port_forks &&
+		    signal_set_has(&other->caught, number))
 			return 1;
 	return 0;
 }
@@ -316,14 +318,14 @@ static void signals_set_mask(struct pike__signals *box, const sigset_t *mask)
 	uint64_t caught = signal_set_load(&box->caught);
 
 	box->mask = *mask;
-	box->wait = *mask;
 	box->masked = 0;
+	sigemptyset(&box->blocked);
 	for (int number = 1; number <= SIGNAL_MAX; number++) {
 		int system = signal_to_system(number);
 		if (!(caught & PIKE_SIGNAL_BIT(number)) ||
 		    sigismember(mask, system) != 1)
 			continue;
-		sigdelset(&box->wait, system);
+		sigaddset(&box->blocked, system);
 		box->masked = 1;
 	}
 }
@@ -483,9 +485,9 @@ int pike__signals_take(
 	return 1;
 }
 
-int pike__signals_wait_mask(const struct pike__signals *box, sigset_t *mask)
+int pike__signals_unblock(const struct pike__signals *box, sigset_t *before)
 {
 	if (box->masked)
-		*mask = box->wait;
+		sys_pthread_sigmask(SIG_UNBLOCK, &box->blocked, before);
 	return box->masked;
 }

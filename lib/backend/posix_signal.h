@@ -61,10 +61,10 @@ int pike__signals_take(
 
 /*
  * For waits of a thread that blocks signals: returns 1 when a signal that the
- * box catches was blocked in the thread that last called pike__signals_catch,
- * with *mask set to that thread's mask less what the box catches (for
- * epoll_pwait); else 0, with *mask untouched.
+ * box catches was blocked in the thread that last called pike__signals_catch.
+ * Those are then unblocked in the calling thread, so that what is pending is
+ * caught at once, and *before is the mask to be put back. Else 0.
  */
-int pike__signals_wait_mask(const struct pike__signals *box, sigset_t *mask);
+int pike__signals_unblock(const struct pike__signals *box, sigset_t *before);
 
 #endif

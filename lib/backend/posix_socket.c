@@ -47,20 +47,6 @@ static int family_to_system(int32_t family)
 	}
 }
 
-static uint8_t family_from_system(int family)
-{
-	switch (family) {
-	case AF_UNIX:
-		return PIKE_AF_UNIX;
-	case AF_INET:
-		return PIKE_AF_INET;
-	case AF_INET6:
-		return PIKE_AF_INET6;
-	default:
-		return PIKE_AF_SYSTEM;
-	}
-}
-
 static int type_to_system(int32_t type)
 {
 	switch (type) {
@@ -73,15 +59,6 @@ static int type_to_system(int32_t type)
 	default:
 		return -1;
 	}
-}
-
-/* Says of a socket's handle what its transfers have to know. */
-static void socket_nature(struct pike__handle *h, uint8_t family)
-{
-	h->family = family;
-	if (h->kind == PIKE__SOCKET_STREAM &&
-	    (family == PIKE_AF_INET || family == PIKE_AF_INET6))
-		h->flags |= PIKE__DRAINS;
 }
 
 /* ---- making ---- */
@@ -111,7 +88,9 @@ static struct pike__handle *socket_open(struct pike_queue *q, int32_t domain,
 	h = pike__handle_take(&q->handles, fd,
 	    kind == SOCK_STREAM ? PIKE__SOCKET_STREAM : PIKE__SOCKET_PACKET,
 	    PIKE__OPENED);
-	socket_nature(h, (uint8_t)domain);
+	pike__posix_nature(h, (uint8_t)domain);
+	if (kind == SOCK_DGRAM)
+		h->flags |= PIKE__DGRAM;
 	return h;
 }
 
@@ -145,12 +124,12 @@ static int listen_on(struct pike__handle *h, int32_t backlog)
 
 static int32_t addr_domain(const struct pike_addr *addr)
 {
-	struct sockaddr sa;
+	struct pike_addr known;
 
-	if (addr->family != PIKE_AF_SYSTEM || addr->len < sizeof sa.sa_family)
+	if (addr->family != PIKE_AF_SYSTEM)
 		return addr->family;
-	memcpy(&sa, addr->u.system, sizeof sa.sa_family);
-	return family_from_system(sa.sa_family);
+	pike__addr_from_system(&known, addr->u.system, addr->len);
+	return known.family;
 }
 
 static struct pike__handle *socket_for(
@@ -184,28 +163,21 @@ void pike__posix_listen_to(
 	r->res = h->self;
 }
 
+/* It is nobody's to use until it is connected. */
 struct pike__handle *pike__posix_connect_to(
     struct pike_queue *q, const struct pike_op *op, struct pike__result *r)
 {
-	return socket_for(q, op, r);
+	struct pike__handle *h = socket_for(q, op, r);
+
+	if (h) {
+		h->flags |= PIKE__JOINED;
+		h->lane[PIKE__READS].state |= PIKE__SPECIAL;
+		h->lane[PIKE__WRITES].state |= PIKE__SPECIAL;
+	}
+	return h;
 }
 
 /* ---- connecting ---- */
-
-/* Descriptors of the caller's that would block are told not to. */
-static void unblock(struct pike__handle *h)
-{
-	int flags;
-
-	if (h->flags & (PIKE__OPENED | PIKE__UNBLOCKED | PIKE__ASKED))
-		return;
-	h->flags |= PIKE__ASKED;
-	flags = sys_fcntl((int)h->fd, F_GETFL, 0);
-	if (flags < 0 || (flags & O_NONBLOCK))
-		return;
-	if (sys_fcntl((int)h->fd, F_SETFL, flags | O_NONBLOCK) == 0)
-		h->flags |= PIKE__UNBLOCKED;
-}
 
 static bool connected_to_itself(struct pike__handle *h)
 {
@@ -221,15 +193,27 @@ static bool connected_to_itself(struct pike__handle *h)
 	       own_len == peer_len && memcmp(&own, &peer, own_len) == 0;
 }
 
+void pike__posix_connected(struct pike__handle *h)
+{
+	if (h->flags & PIKE__CONNECTED)
+		return;
+	h->flags |= PIKE__CONNECTED;
+	if (h->kind == PIKE__SOCKET_STREAM) {
+		h->lane[PIKE__READS].state &= (uint8_t)~PIKE__SPECIAL;
+		h->lane[PIKE__WRITES].state &= (uint8_t)~PIKE__SPECIAL;
+	}
+}
+
 static enum pike__outcome connect_done(
     struct pike__handle *h, const struct pike_op *op, struct pike__result *r)
 {
 	/* A free port of one's own, called from itself: nobody is there. */
+	h->flags &= (uint16_t) ~(PIKE__CONNECTING | PIKE__JOINED);
 	if (connected_to_itself(h)) {
 		pike__posix_error(r, ECONNREFUSED);
 		return PIKE__DONE;
 	}
-	h->flags |= PIKE__CONNECTED;
+	pike__posix_connected(h);
 	h->lane[PIKE__READS].state |= PIKE__READY;
 	if (op->opcode == PIKE_CONNECT_TO)
 		r->res = h->self;
@@ -250,14 +234,16 @@ static enum pike__outcome connect_begin(struct pike__handle *h,
 		pike__posix_error(r, errno);
 		return PIKE__DONE;
 	}
-	unblock(h);
+	pike__posix_unblock(h);
 	if (sys_connect((int)h->fd, (struct sockaddr *)&sa, len) == 0)
 		return connect_done(h, op, r);
 	switch (errno) {
 	case EINPROGRESS:
 	case EINTR: /* it goes on by itself */
 		*phase = 1;
+		h->flags |= PIKE__CONNECTING;
 		h->lane[PIKE__WRITES].state &= (uint8_t)~PIKE__READY;
+		h->lane[PIKE__READS].state &= (uint8_t)~PIKE__READY;
 		return PIKE__BLOCKED;
 	case EAGAIN:
 		/* A Unix listener whose backlog is full tells nobody when it
@@ -283,6 +269,7 @@ enum pike__outcome pike__posix_connect(struct pike__handle *h,
 	socklen_t len = sizeof sa;
 	int err = 0;
 	socklen_t err_len = sizeof err;
+	struct pollfd p = {.fd = (int)h->fd, .events = POLLOUT};
 
 	if (*phase == 0)
 		return connect_begin(h, op, phase, r);
@@ -291,15 +278,35 @@ enum pike__outcome pike__posix_connect(struct pike__handle *h,
 	if (!err &&
 	    sys_getpeername((int)h->fd, (struct sockaddr *)&sa, &len) == 0)
 		return connect_done(h, op, r);
+	if (!err && sys_poll(&p, 1, 0) == 1 &&
+	    (p.revents & (POLLHUP | POLLERR)))
+		err = ECONNREFUSED; /* somebody else has asked for the reason */
 	if (!err) {
 		h->lane[PIKE__WRITES].state &= (uint8_t)~PIKE__READY;
 		return PIKE__BLOCKED;
 	}
+	h->flags &= (uint16_t)~PIKE__CONNECTING;
 	pike__posix_error(r, err);
 	return PIKE__DONE;
 }
 
 /* ---- accepting ---- */
+
+static void listening_unblock(struct pike__handle *h)
+{
+	int accepts = 0;
+	socklen_t len = sizeof accepts;
+
+	if (h->flags & (PIKE__OPENED | PIKE__ASKED))
+		return;
+	/* Listening may have begun after it was adopted. */
+	if (!(h->flags & PIKE__LISTENS) &&
+	    (sys_getsockopt(
+		 (int)h->fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &len) ||
+		!accepts))
+		return;
+	pike__posix_unblock(h);
+}
 
 enum pike__outcome pike__posix_accept(struct pike_queue *q,
     struct pike__handle *h, const struct pike_op *op, struct pike__result *r)
@@ -314,7 +321,7 @@ enum pike__outcome pike__posix_accept(struct pike_queue *q,
 		pike__posix_error(r, ENOMEM);
 		return PIKE__DONE;
 	}
-	unblock(h);
+	listening_unblock(h);
 	do {
 		fd = sys_accept4((int)h->fd,
 		    op->addr ? (struct sockaddr *)&sa : NULL,
@@ -330,7 +337,8 @@ enum pike__outcome pike__posix_accept(struct pike_queue *q,
 	}
 	peer = pike__handle_take(&q->handles, fd, h->kind,
 	    PIKE__OPENED | PIKE__CONNECTED | (h->flags & PIKE__LINGERS));
-	socket_nature(peer, h->family);
+	peer->family = h->family;
+	peer->flags |= h->flags & PIKE__DRAINS;
 	if (op->addr)
 		pike__addr_from_system(op->addr, &sa, len);
 	r->res = peer->self;
@@ -345,14 +353,21 @@ static int shutdown_now(struct pike__handle *h, uint32_t which)
 		  : which == PIKE_SHUT_WRITE ? SHUT_WR
 					     : SHUT_RDWR;
 
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof sa;
+
 	if (h->flags & PIKE__LISTENS) {
 		errno = EINVAL;
 		return -1;
 	}
-	if (h->kind == PIKE__SOCKET_PACKET && h->family != PIKE_AF_UNIX) {
+	if (h->flags & PIKE__DGRAM) {
 		errno = EOPNOTSUPP;
 		return -1;
 	}
+	/* It would undo a connect, and be taken by a Unix socket without. */
+	if (!(h->flags & PIKE__CONNECTED) &&
+	    sys_getpeername((int)h->fd, (struct sockaddr *)&sa, &len))
+		return -1;
 	if (sys_shutdown((int)h->fd, how) == 0)
 		return 0;
 	/* There was a peer, and it has gone already. */
@@ -418,127 +433,4 @@ void pike__posix_at_once(
 		pike__posix_error(r, errno);
 	else
 		r->res = done;
-}
-
-/* ---- the caller's own, and the end ---- */
-
-static enum pike__kind kind_of(int fd, const struct stat *st, bool *listens)
-{
-	int type = 0, accepts = 0;
-	socklen_t len = sizeof type;
-
-	*listens = false;
-	if (S_ISSOCK(st->st_mode)) {
-		sys_getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len);
-		len = sizeof accepts;
-		if (sys_getsockopt(
-			fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &len) == 0)
-			*listens = accepts != 0;
-		return type == SOCK_STREAM ? PIKE__SOCKET_STREAM
-					   : PIKE__SOCKET_PACKET;
-	}
-	if (S_ISFIFO(st->st_mode))
-		return PIKE__PIPE;
-	if (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode) ||
-	    S_ISBLK(st->st_mode))
-		return PIKE__FILE;
-	return S_ISCHR(st->st_mode) ? PIKE__TERMINAL : PIKE__OTHER;
-}
-
-/*
- * A terminal that blocks: the flag that would change that is shared with every
- * process that has it open, a shell among them. It is opened once more, for a
- * description of our own; where that cannot be (the master of a pair) the flag
- * is set until the descriptor is given back.
- */
-static void terminal_unblock(struct pike__handle *h)
-{
-	char path[32];
-	int flags = sys_fcntl((int)h->fd, F_GETFL, 0);
-	int fd = -1;
-
-	if (flags < 0 || (flags & O_NONBLOCK) || !sys_isatty((int)h->fd))
-		return;
-	snprintf(path, sizeof path, "/proc/self/fd/%d", (int)h->fd);
-	if (sys_ptsnumber((int)h->fd) < 0)
-		fd = sys_open(path,
-		    (flags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd >= 0) {
-		h->own_fd = (int32_t)h->fd;
-		h->fd = fd;
-	} else {
-		unblock(h);
-	}
-}
-
-static void socket_adopted(struct pike__handle *h)
-{
-	struct sockaddr_storage sa = {0};
-	socklen_t len = sizeof sa;
-
-	if (sys_getsockname((int)h->fd, (struct sockaddr *)&sa, &len) == 0)
-		socket_nature(h, family_from_system(sa.ss_family));
-	len = sizeof sa;
-	if (sys_getpeername((int)h->fd, (struct sockaddr *)&sa, &len) == 0)
-		h->flags |= PIKE__CONNECTED;
-	h->flags |= PIKE__LINGERS; /* it may */
-}
-
-pike_handle pike__posix_adopt(struct pike_queue *q, pike_fd fd)
-{
-	struct pike__handle *h;
-	enum pike__kind kind;
-	struct stat st;
-	bool listens;
-
-	if (fd < 0 || fd > INT_MAX || sys_fstat((int)fd, &st))
-		return -PIKE_EBADF;
-	kind = kind_of((int)fd, &st, &listens);
-	h = pike__handle_take(&q->handles, fd, kind,
-	    PIKE__EXPOSED | (listens ? PIKE__LISTENS : 0));
-	if (kind <= PIKE__SOCKET_PACKET)
-		socket_adopted(h);
-	else if (kind == PIKE__TERMINAL)
-		terminal_unblock(h);
-	return h->self;
-}
-
-/*
- * A close that lingers waits in the call, whatever the descriptor's flags:
- * unsent data is left to the system's care instead. A time of 0, which asks
- * for a reset, is kept.
- */
-static void linger_not(int fd)
-{
-	struct linger linger;
-	socklen_t len = sizeof linger;
-
-	if (sys_getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len) == 0 &&
-	    linger.l_onoff && linger.l_linger) {
-		linger.l_onoff = 0;
-		sys_setsockopt(
-		    fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
-	}
-}
-
-int pike__posix_drop(struct pike__handle *h, bool close_it)
-{
-	int fd = (int)h->fd;
-
-	if (h->own_fd >= 0) {
-		sys_close(fd);
-		fd = h->own_fd;
-	}
-	if (close_it) {
-		if (h->flags & PIKE__LINGERS)
-			linger_not(fd);
-		return sys_close(fd) ? errno : 0;
-	}
-	if (h->flags & PIKE__UNBLOCKED) {
-		int flags = sys_fcntl(fd, F_GETFL, 0);
-
-		if (flags >= 0)
-			sys_fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
-	}
-	return 0;
 }

@@ -16,20 +16,21 @@
 /* Results of one multishot op in a row, before others have their turn. */
 #define BUDGET 16
 
-/* How long ops rest that no edge will wake. */
-#define LATER_NS 2000000
+/* How long ops rest that no edge will wake: twice as long each time. */
+#define LATER_NS_MIN 1000000
+#define LATER_NS_MAX 64000000
 
 void pike__reactor_open(
     struct pike__reactor *r, const struct pike__poller *poller)
 {
 	memset(r, 0, sizeof *r);
 	r->poller = poller;
+	r->later_ns = LATER_NS_MIN;
 }
 
-void pike__reactor_close(struct pike__reactor *r, bool forked)
+void pike__reactor_close(struct pike__reactor *r)
 {
-	if (r->signals && !forked)
-		pike__signals_close(r->signals);
+	pike__signals_close(r->signals);
 }
 
 /* ---- lists of handles ---- */
@@ -104,6 +105,9 @@ static bool try_once(
 		return true;
 	case PIKE__LATER:
 		run_later(q->backend_state, h);
+		return false;
+	case PIKE__AGAIN:
+		run_soon(q->backend_state, h);
 		return false;
 	default:
 		return !armed(q, h, r);
@@ -228,9 +232,9 @@ void pike__reactor_cancel(struct pike_queue *q, struct pike__slot *slot)
 {
 	struct pike__result r = pike__ended(slot);
 
-	if (slot->op.opcode == PIKE_SIGNAL)
-		pike__reactor_signal_cancel(q, slot);
-	pike__finish(q, slot, &r);
+	if (slot->op.opcode != PIKE_SIGNAL ||
+	    pike__reactor_signal_cancel(q, slot, &r))
+		pike__finish(q, slot, &r);
 }
 
 int pike__reactor_drop(
@@ -242,7 +246,7 @@ int pike__reactor_drop(
 	/* Closing the last descriptor of a description ends what the poller
 	 * knows of it; where others may exist it has to be told. */
 	if ((h->flags & PIKE__REGISTERED) &&
-	    (!close_it || (h->flags & PIKE__EXPOSED)))
+	    (!close_it || (h->flags & PIKE__EXPOSED) || pike__port_children))
 		r->poller->disarm(q, h);
 	return pike__posix_drop(h, close_it);
 }
@@ -297,14 +301,16 @@ PIKE__COLD static void event_any(
 		h->flags |= PIKE__HUNG_UP;
 	if (events & PIKE_POLL_PRI)
 		h->flags &= (uint16_t)~PIKE__DRAINS;
-	if (events & ~PIKE_POLL_OUT) {
-		h->lane[PIKE__READS].state |= PIKE__READY;
-		lane_run(q, h, PIKE__READS);
-	}
+	/* First the writes: a connect under way has to learn of its end by
+	 * itself, and reads go on when it has. */
 	if (events & (over | PIKE_POLL_OUT)) {
 		h->lane[PIKE__WRITES].state |= PIKE__READY;
 		lane_run(q, h, PIKE__WRITES);
 	}
+	if ((events & ~PIKE_POLL_OUT) && !(h->flags & PIKE__CONNECTING))
+		h->lane[PIKE__READS].state |= PIKE__READY;
+	if (h->lane[PIKE__READS].state & PIKE__READY)
+		lane_run(q, h, PIKE__READS);
 	if (h->lane[PIKE__POLLS].head)
 		polls_run(q, h, events);
 }
@@ -375,15 +381,26 @@ int64_t pike__reactor_before(struct pike_queue *q, int64_t timeout_ns)
 		lane_run(q, h, PIKE__WRITES);
 		h = next;
 	}
-	if (r->later && (timeout_ns < 0 || timeout_ns > LATER_NS))
-		timeout_ns = LATER_NS;
+	if (r->later && (timeout_ns < 0 || timeout_ns > r->later_ns))
+		timeout_ns = r->later_ns;
 	return timeout_ns;
+}
+
+int64_t pike__reactor_next(const struct pike__reactor *r, int64_t next)
+{
+	int64_t then;
+
+	if (!r->later)
+		return next;
+	then = pike__time_after(pike__port_monotonic(), r->later_ns);
+	return then < next ? then : next;
 }
 
 void pike__reactor_after(struct pike_queue *q)
 {
 	struct pike__reactor *r = q->backend_state;
 	struct pike__handle *h = r->later;
+	bool rested = h != NULL;
 
 	r->later = NULL;
 	while (h) {
@@ -394,6 +411,10 @@ void pike__reactor_after(struct pike_queue *q)
 		lane_run(q, h, PIKE__WRITES);
 		h = next;
 	}
+	if (!rested || !r->later)
+		r->later_ns = LATER_NS_MIN;
+	else if (r->later_ns < LATER_NS_MAX)
+		r->later_ns *= 2;
 	if (r->signals && pike__signals_pending(r->signals))
 		pike__reactor_signal_deliver(q);
 }

@@ -24,6 +24,7 @@ struct pike__reactor {
 	const struct pike__poller *poller;
 	struct pike__handle *runnable; /* stopped by their budget */
 	struct pike__handle *later;    /* no edge will tell of them */
+	int64_t later_ns;              /* how long those rest */
 	struct pike__slot *waiters;    /* SIGNAL ops, the oldest first */
 	struct pike__signals *signals;
 	struct pike_signal_info last[65];
@@ -31,7 +32,7 @@ struct pike__reactor {
 
 void pike__reactor_open(
     struct pike__reactor *r, const struct pike__poller *poller);
-void pike__reactor_close(struct pike__reactor *r, bool forked);
+void pike__reactor_close(struct pike__reactor *r);
 
 /* Entries of struct pike__backend, the same for all pollers. */
 bool pike__reactor_attempt(struct pike_queue *q, struct pike__handle *h,
@@ -47,6 +48,8 @@ enum pike_route pike__reactor_route(int opcode);
 /* Before the poller waits: goes on with what was stopped, and says how long
  * the wait may last. */
 int64_t pike__reactor_before(struct pike_queue *q, int64_t timeout_ns);
+/* When ops that rest are tried again, if that is before next. */
+int64_t pike__reactor_next(const struct pike__reactor *r, int64_t next);
 /* For each edge: the handle's name, and PIKE_POLL_ bits. Stale names are
  * ignored. */
 void pike__reactor_event(
@@ -57,7 +60,9 @@ void pike__reactor_after(struct pike_queue *q);
 /* SIGNAL ops (reactor_signal.c). */
 bool pike__reactor_signal_start(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r);
-void pike__reactor_signal_cancel(struct pike_queue *q, struct pike__slot *slot);
+/* True when the op has still to be finished, with the result. */
+bool pike__reactor_signal_cancel(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r);
 void pike__reactor_signal_deliver(struct pike_queue *q);
 
 #endif

@@ -123,14 +123,34 @@ bool pike__reactor_signal_start(
 	return false;
 }
 
-/* Signals that no other op waits for have their usual effect again. */
-void pike__reactor_signal_cancel(struct pike_queue *q, struct pike__slot *slot)
+static bool waits(const struct pike__reactor *r, const struct pike__slot *slot)
+{
+	for (const struct pike__slot *s = r->waiters; s; s = s->next)
+		if (s == slot)
+			return true;
+	return false;
+}
+
+/*
+ * A signal that was caught already is the op's result, not lost with it.
+ * Signals that no other op waits for have their usual effect again.
+ */
+bool pike__reactor_signal_cancel(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *result)
 {
 	struct pike__reactor *r = q->backend_state;
 	uint64_t kept = 0;
 
+	pike__reactor_signal_deliver(q);
+	if (!waits(r, slot))
+		return false;
 	waiter_remove(r, slot);
+	if (OWED(slot)) {
+		signal_result(r, slot, result);
+		return true;
+	}
 	for (struct pike__slot *s = r->waiters; s; s = s->next)
 		kept |= s->op.u.signal.set;
 	pike__signals_release(r->signals, slot->op.u.signal.set & ~kept);
+	return true;
 }

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Descriptors of the caller's: what they are, how they are kept from blocking,
+ * and how they, and those that pike opened, are let go.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+
+#include "posix_addr.h"
+#include "posix_io.h"
+
+void pike__posix_nature(struct pike__handle *h, uint8_t family)
+{
+	h->family = family;
+	if (h->kind == PIKE__SOCKET_STREAM &&
+	    (family == PIKE_AF_INET || family == PIKE_AF_INET6))
+		h->flags |= PIKE__DRAINS;
+}
+
+void pike__posix_unblock(struct pike__handle *h)
+{
+	int flags;
+
+	if (h->flags & (PIKE__OPENED | PIKE__UNBLOCKED | PIKE__ASKED))
+		return;
+	h->flags |= PIKE__ASKED;
+	flags = sys_fcntl((int)h->fd, F_GETFL, 0);
+	if (flags < 0 || (flags & O_NONBLOCK))
+		return;
+	if (sys_fcntl((int)h->fd, F_SETFL, flags | O_NONBLOCK) == 0)
+		h->flags |= PIKE__UNBLOCKED;
+}
+
+static enum pike__kind kind_of(int fd, const struct stat *st, unsigned *flags)
+{
+	int type = 0, accepts = 0;
+	socklen_t len = sizeof type;
+
+	*flags = PIKE__EXPOSED;
+	if (S_ISSOCK(st->st_mode)) {
+		sys_getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len);
+		len = sizeof accepts;
+		if (sys_getsockopt(
+			fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &len) == 0 &&
+		    accepts)
+			*flags |= PIKE__LISTENS;
+		if (type == SOCK_DGRAM)
+			*flags |= PIKE__DGRAM;
+		return type == SOCK_STREAM ? PIKE__SOCKET_STREAM
+					   : PIKE__SOCKET_PACKET;
+	}
+	if (S_ISFIFO(st->st_mode))
+		return PIKE__PIPE;
+	if (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode) ||
+	    S_ISBLK(st->st_mode))
+		return PIKE__FILE;
+	return S_ISCHR(st->st_mode) ? PIKE__TERMINAL : PIKE__OTHER;
+}
+
+/*
+ * A terminal that blocks: the flag that would change that is shared with every
+ * process that has it open, a shell among them. It is opened once more, for a
+ * description of our own; where that cannot be (the master of a pair) the flag
+ * is set until the descriptor is given back.
+ */
+static void terminal_unblock(struct pike__handle *h)
+{
+	char path[32];
+	int flags = sys_fcntl((int)h->fd, F_GETFL, 0);
+	int fd = -1;
+
+	if (flags < 0 || (flags & O_NONBLOCK) || !sys_isatty((int)h->fd))
+		return;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", (int)h->fd);
+	if (sys_ptsnumber((int)h->fd) < 0)
+		fd = sys_open(path,
+		    (flags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd >= 0) {
+		h->own_fd = (int32_t)h->fd;
+		h->fd = fd;
+	} else {
+		pike__posix_unblock(h);
+	}
+}
+
+static void socket_adopted(struct pike__handle *h)
+{
+	struct sockaddr_storage sa = {0};
+	socklen_t len = sizeof sa;
+	struct pike_addr own;
+
+	if (sys_getsockname((int)h->fd, (struct sockaddr *)&sa, &len) == 0) {
+		pike__addr_from_system(&own, &sa, len);
+		pike__posix_nature(h, (uint8_t)own.family);
+	}
+	len = sizeof sa;
+	if (sys_getpeername((int)h->fd, (struct sockaddr *)&sa, &len) == 0)
+		h->flags |= PIKE__CONNECTED;
+	else if (h->kind == PIKE__SOCKET_STREAM) {
+		/* Until bytes show that somebody has connected it. */
+		h->lane[PIKE__READS].state |= PIKE__SPECIAL;
+		h->lane[PIKE__WRITES].state |= PIKE__SPECIAL;
+	}
+	h->flags |= PIKE__LINGERS; /* it may */
+}
+
+pike_handle pike__posix_adopt(struct pike_queue *q, pike_fd fd)
+{
+	struct pike__handle *h;
+	enum pike__kind kind;
+	struct stat st;
+	unsigned flags;
+
+	if (fd < 0 || fd > INT_MAX || sys_fstat((int)fd, &st))
+		return -PIKE_EBADF;
+	kind = kind_of((int)fd, &st, &flags);
+	h = pike__handle_take(&q->handles, fd, kind, flags);
+	if (kind <= PIKE__SOCKET_PACKET)
+		socket_adopted(h);
+	else if (kind == PIKE__TERMINAL)
+		terminal_unblock(h);
+	return h->self;
+}
+
+/*
+ * A close that lingers waits in the call, whatever the descriptor's flags:
+ * unsent data is left to the system's care instead. A time of 0, which asks
+ * for a reset, is kept.
+ */
+static void linger_not(int fd)
+{
+	struct linger linger;
+	socklen_t len = sizeof linger;
+
+	if (sys_getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len) == 0 &&
+	    linger.l_onoff && linger.l_linger) {
+		linger.l_onoff = 0;
+		sys_setsockopt(
+		    fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+	}
+}
+
+int pike__posix_drop(struct pike__handle *h, bool close_it)
+{
+	int fd = (int)h->fd;
+
+	if (h->own_fd >= 0) {
+		sys_close(fd);
+		fd = h->own_fd;
+	}
+	/* Others may have the same description. */
+	if (h->flags & PIKE__UNBLOCKED) {
+		int flags = sys_fcntl(fd, F_GETFL, 0);
+
+		if (flags >= 0)
+			sys_fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+	}
+	if (!close_it)
+		return 0;
+	if (h->flags & PIKE__LINGERS)
+		linger_not(fd);
+	return sys_close(fd) ? errno : 0;
+}
