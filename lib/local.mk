@@ -78,6 +78,7 @@ pkgconfig_DATA = lib/pike.pc
 lib_LTLIBRARIES += libpike.la
 libpike_la_SOURCES = $(pike_sources)
 libpike_la_CPPFLAGS = $(lib_cppflags) -DPIKE_BUILD
+libpike_la_CFLAGS = $(AM_CFLAGS) $(PIKE_HIDDEN)
 libpike_la_LIBADD = $(PTHREAD_LIBS)
 libpike_la_LDFLAGS = $(AM_LDFLAGS) -no-undefined \
 	-version-info $(PIKE_LT_CURRENT):$(PIKE_LT_REVISION):$(PIKE_LT_AGE)
