@@ -80,7 +80,8 @@ script_tests = \
 	tests/headers/headers.sh \
 	tests/install/install.sh \
 	tests/install/readme.sh \
-	tests/man/pages.sh
+	tests/man/pages.sh \
+	tests/support/summary.sh
 
 if ENABLE_EXAMPLES
 script_tests += tests/examples/run.sh
@@ -183,14 +184,19 @@ check_PROGRAMS += $(conformance_tests) $(unit_tests) $(fault_tests)
 TESTS += $(script_tests) $(fault_tests) $(conformance_tests) $(unit_tests)
 endif
 
-# What tools/test runs under TSan and under valgrind, where the longest take
-# too long.
-slow_tests = \
+# What tools/test runs with sanitizers, which do not bear to be traced as
+# bench/budget does; with TSan; and under valgrind, where the longest take too
+# long and descriptors do not end where the system would end them.
+sanitizer_tests = \
+	$(script_tests) $(fault_tests) $(conformance_tests) $(unit_tests)
+not_for_valgrind = \
+	tests/conformance/accept \
+	tests/conformance/accept_many \
 	tests/conformance/cancel_race \
 	tests/conformance/post_threads \
 	tests/unit/signals_storm
 thread_tests = $(conformance_tests) tests/unit/inbox tests/unit/signals_storm
-valgrind_tests = $(filter-out $(slow_tests),$(unit_tests) $(conformance_tests))
+valgrind_tests = $(filter-out $(not_for_valgrind),$(unit_tests) $(conformance_tests))
 
 # Cases have a minute; what hangs shall fail, what is only slow shall not.
 TEST_EXTENSIONS = .sh
@@ -204,10 +210,12 @@ AM_TESTS_ENVIRONMENT = \
 	export CK_DEFAULT_TIMEOUT CC CFLAGS LDFLAGS PIKE_SANITIZE PKG_CONFIG \
 		PIKE_SYMVERS MAKE top_srcdir top_builddir;
 
-# One line for all that ran, whichever way each test counts its cases.
+# One line for all that ran, whichever way each test counts its cases.  Every
+# backend must have run some, unless TESTS was set to others.
 check-summary:
 	@$(SHELL) $(top_srcdir)/tests/support/summary \
-		-b '$(PIKE_BACKENDS)' $(TEST_LOGS)
+		-b '$(if $(filter $(conformance_tests),$(TESTS)),$(PIKE_BACKENDS))' \
+		$(TEST_LOGS)
 if ENABLE_TESTS
 check-local: check-TESTS
 	@$(MAKE) $(AM_MAKEFLAGS) check-summary
@@ -219,7 +227,6 @@ endif
 # The same consumer as in make check, against what make install has put down.
 installcheck-local:
 	$(AM_TESTS_ENVIRONMENT) PIKE_INSTALLED='$(DESTDIR)$(pkgconfigdir)' \
-		PIKE_PREFIX='$(prefix)' \
 		$(SHELL) $(top_srcdir)/tests/install/install.sh
 
 EXTRA_DIST += \
