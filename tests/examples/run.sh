@@ -96,7 +96,7 @@ descriptors() {
 hold() {
   rm -f "$dir/in" "$dir/answer"
   mkfifo "$dir/in" "$dir/answer"
-  socat - "$1" <"$dir/in" >"$dir/answer" &
+  timeout 20 socat - "$1" <"$dir/in" >"$dir/answer" &
   held=$!
   exec 4>"$dir/in" 5<"$dir/answer"
 }
@@ -205,9 +205,11 @@ test_echo_full() {
   done
   prlimit --pid "$server" --nofile="$room:$room"
   # This one is connected when socat says so; the server has no room for it.
+  # It must not keep the other one's input open.
   rm -f "$dir/log"
   mkfifo "$dir/log"
-  echo second | socat -d -d -t20 - "TCP:$tcp" >"$dir/second" 2>"$dir/log" &
+  echo second | timeout 20 socat -d -d -t20 - "TCP:$tcp" \
+    >"$dir/second" 2>"$dir/log" 4>&- 5<&- &
   second=$!
   exec 6<"$dir/log"
   while read -r line <&6; do
