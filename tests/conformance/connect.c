@@ -248,6 +248,18 @@ CASE(data_right_after_the_connection)
 	expect_op(rig, op_recv(h, in, 8), 2);
 }
 
+/* Trap 118: a socket that calls its own port finds itself there. */
+CASE(nobody_is_ones_own_peer)
+{
+	struct pike_addr addr = port_loopback(PIKE_AF_INET);
+	pike_handle h = rig_socket(rig, PIKE_AF_INET, PIKE_SOCK_STREAM);
+
+	expect_op(rig, op_at(PIKE_BIND, h, &addr), 0);
+	expect_op(rig, op_at(PIKE_GETSOCKNAME, h, &addr), 0);
+	expect_op(rig, op_at(PIKE_CONNECT, h, &addr), -PIKE_ECONNREFUSED);
+	expect_only_closable(rig, h);
+}
+
 CASE(connect_on_what_is_no_socket)
 {
 	struct pike_addr addr = nobody();
@@ -418,6 +430,7 @@ int main(void)
 	area_add(second_connect_while_one_waits);
 	area_add(send_after_connect_waits_for_it);
 	area_add(data_right_after_the_connection);
+	area_add(nobody_is_ones_own_peer);
 	area_add(connect_on_what_is_no_socket);
 	area_add(connect_needs_an_address);
 	area_add(connect_to_another_family);

@@ -298,8 +298,12 @@ static void rule_posted(const struct pike_completion *c)
 	const struct rig_op *op = NULL;
 
 	RULE(c->flags == PIKE_POSTED, "a posted event has no other flag");
-	RULE(c->err == 0 && c->os_error == 0 && c->buffer == 0,
-	    "a posted event has no error");
+	RULE(c->res >= 0 || c->res < -PIKE_EUNKNOWN || c->err == -c->res,
+	    "the error of a posted event is its res");
+	RULE((c->res < 0 && c->res >= -PIKE_EUNKNOWN) || c->err == 0,
+	    "a posted value is no error");
+	RULE(c->os_error == 0 && c->buffer == 0,
+	    "a posted event comes from no system");
 }
 
 void book_arrive(struct rig *rig, const struct pike_completion *c)

@@ -292,6 +292,34 @@ CASE(datagrams_wait_for_a_full_receiver)
 		expect_one(rig, id[i], 4, 0, 0);
 }
 
+/* Trap 136: nor does the room of another socket make an event on ours. */
+CASE(named_datagrams_wait_for_a_full_receiver)
+{
+	enum {
+		MANY = 600
+	};
+	static pike_id id[MANY];
+	static uint32_t out[MANY];
+	struct pike_addr a = rig_unix_addr(rig, "receiver");
+	pike_fd to = rig_own(rig, port_bound(&a, PIKE_SOCK_DGRAM, 0));
+	pike_handle h = rig_socket(rig, PIKE_AF_UNIX, PIKE_SOCK_DGRAM);
+	uint32_t in;
+
+	for (uint32_t i = 0; i < MANY; i++) {
+		out[i] = i;
+		id[i] = submit(rig, op_io_at(PIKE_SENDTO, h, &out[i], 4, &a));
+	}
+	fence(rig);
+	expect_pending(rig, id[MANY - 1]);
+	expect_idle(rig);
+	for (uint32_t i = 0; i < MANY; i++) {
+		peer_read(rig, to, &in, 4);
+		ck_assert_uint_eq(in, i);
+	}
+	for (int i = 0; i < MANY; i++)
+		expect_one(rig, id[i], 4, 0, 0);
+}
+
 CASE(datagrams_to_nobody)
 {
 	struct pike_addr missing = rig_unix_addr(rig, "missing");
@@ -389,6 +417,7 @@ int main(void)
 	area_add(datagrams_by_path);
 	area_add(datagrams_keep_their_borders);
 	area_add(datagrams_wait_for_a_full_receiver);
+	area_add(named_datagrams_wait_for_a_full_receiver);
 	area_add(datagrams_to_nobody);
 	area_add(seqpacket_by_path);
 	area_add(seqpacket_cuts_what_does_not_fit);
