@@ -125,7 +125,8 @@ PIKE_API int pike_addr_to(
 /*
  * What can be asked for. Beside each: the fields it reads beyond opcode,
  * flags, user_data and timeout_ns, and what res is on success. Fields that an
- * opcode does not name are ignored; reserved must be zero. The errors below
+ * opcode does not name are ignored, but for op_flags and reserved, which must
+ * be zero, and u.timer.period_ns of a single timer. The errors below
  * each come as a completion unless pike_submit says otherwise; system errors
  * beyond those named (-PIKE_ENOMEM, -PIKE_ENOBUFS, ...) may always appear.
  */
@@ -274,7 +275,8 @@ enum pike_opcode {
 	 * pike_cancel_handle of handle. Completes after its targets. res: 0
 	 * (for a handle: how many ops), -PIKE_ENOENT, -PIKE_EALREADY,
 	 * -PIKE_EBADF (no such handle), -PIKE_EINVAL (an op that cannot be
-	 * cancelled: close, cancel). Takes no timeout_ns. */
+	 * cancelled: close, cancel). A negative id is refused by pike_submit.
+	 * Takes no timeout_ns. */
 	PIKE_CANCEL,
 
 	PIKE_OPCODES /* one more than the last */
@@ -578,8 +580,9 @@ PIKE_API pike_fd pike_fd_of(struct pike_queue *q, pike_handle h);
 /* -------------------------------------------- from threads and handlers -- */
 
 /*
- * Delivers a completion made by the application: user_data and res as given,
- * id 0, flags PIKE_POSTED. Those of one thread arrive in order. Any thread,
+ * Delivers a completion made by the application: user_data and res as given
+ * (a res that is a negated PIKE_E code is in err too), id 0, flags
+ * PIKE_POSTED. Those of one thread arrive in order. Any thread,
  * any signal handler (errno is kept). Returns 0, or -PIKE_EAGAIN (posts_max
  * are waiting: nothing was posted).
  */

@@ -49,7 +49,7 @@ START_TEST(open_takes_no_other_than_asked_for)
 	ck_assert_int_eq(open_named("script"), 0);
 	ck_assert_int_eq(open_named("refused"), -PIKE_ENOTSUP);
 	ck_assert_int_eq(open_named("nothing"), -PIKE_EINVAL);
-	ck_assert_int_eq(open_named(""), 0);
+	ck_assert_int_eq(open_named(""), -PIKE_EINVAL);
 	ck_assert_int_eq(setenv("PIKE_BACKEND", "refused", 1), 0);
 	ck_assert_int_eq(open_named(NULL), -PIKE_ENOTSUP);
 	ck_assert_int_eq(open_named("script"), 0);
