@@ -462,7 +462,7 @@ struct pike_params {
 	uint32_t flags;        /* 0 */
 	uint32_t features_off; /* PIKE_FEATURE_* to do without */
 	uint32_t ops_max;      /* accepted and not yet reaped; 0: no limit. With
-				  a limit everything is allocated at once */
+				  a limit all memory for ops is taken at once */
 	uint32_t posts_max;    /* posted and not yet reaped; 0: 1024; rounded up
 				  to a power of two, 65536 at most */
 	uint32_t shots_max;    /* multishot results not yet reaped; 0: 256 */
@@ -555,11 +555,12 @@ PIKE_API int pike_cancel_handle(struct pike_queue *q, pike_handle h);
  * Takes a descriptor of the caller's (socket, pipe end, terminal, ...) into
  * the queue; adopt each only once at a time, and leave it alone meanwhile.
  * It stays open at pike_queue_close. Its O_NONBLOCK is left as it is, except
- * on a socket that listens or connects and on the master of a pair of
- * terminals: there it is set until pike_release or pike_queue_close puts it
- * back. A terminal that blocks is opened once more for pike's own use.
- * flags: 0. The owning thread. Returns the handle, or -PIKE_EINVAL (flags),
- * -PIKE_EBADF (not a descriptor), -PIKE_ENOMEM.
+ * on a socket that listens or connects, on the master of a pair of terminals
+ * and on what is no socket, pipe, terminal or file: there it is set until
+ * pike_release or pike_queue_close puts it back. A terminal that blocks is
+ * opened once more for pike's own use. flags: 0. The owning thread. Returns the
+ * handle, or -PIKE_EINVAL (flags), -PIKE_EBADF (not a descriptor),
+ * -PIKE_ENOMEM.
  */
 PIKE_API pike_handle pike_adopt(
     struct pike_queue *q, pike_fd fd, uint32_t flags);

@@ -188,29 +188,6 @@ static void timespec_from(struct timespec *ts, int64_t ns)
 	ts->tv_nsec = (long)(ns % 1000000000);
 }
 
-static void epoll_show(struct pike_queue *q, bool now, int64_t next)
-{
-	struct epoll *e = q->backend_state;
-	struct itimerspec when = {0};
-	uint64_t count = 1;
-
-	if (e->reactor.runnable)
-		now = true;
-	next = pike__reactor_next(&e->reactor, next);
-	if (now && !e->shown)
-		e->shown = sys_write(e->shown_fd, &count, sizeof count) > 0;
-	else if (!now && e->shown)
-		e->shown = sys_read(e->shown_fd, &count, sizeof count) < 0;
-	if (next == e->alarm)
-		return;
-	e->alarm = next;
-	if (next != INT64_MAX)
-		timespec_from(&when.it_value, next > 0 ? next : 1);
-	sys_timerfd_settime(e->alarm_fd, TFD_TIMER_ABSTIME, &when, NULL);
-}
-
-/* ---- waiting ---- */
-
 /* A timer of the far future that ends when somebody sets the wall clock. */
 static void clock_watch(struct epoll *e)
 {
@@ -229,6 +206,31 @@ static void clock_watch(struct epoll *e)
 		sys_timerfd_settime(e->clock_fd,
 		    TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when, NULL);
 }
+
+static void epoll_show(struct pike_queue *q, bool now, int64_t next)
+{
+	struct epoll *e = q->backend_state;
+	struct itimerspec when = {0};
+	uint64_t count = 1;
+
+	if (q->realtime.count && e->clock_fd < 0)
+		clock_watch(e);
+	if (e->reactor.runnable)
+		now = true;
+	next = pike__reactor_next(&e->reactor, next);
+	if (now && !e->shown)
+		e->shown = sys_write(e->shown_fd, &count, sizeof count) > 0;
+	else if (!now && e->shown)
+		e->shown = sys_read(e->shown_fd, &count, sizeof count) < 0;
+	if (next == e->alarm)
+		return;
+	e->alarm = next;
+	if (next != INT64_MAX)
+		timespec_from(&when.it_value, next > 0 ? next : 1);
+	sys_timerfd_settime(e->alarm_fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+/* ---- waiting ---- */
 
 static void own_event(struct epoll *e, uint64_t name)
 {

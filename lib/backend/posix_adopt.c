@@ -122,6 +122,8 @@ pike_handle pike__posix_adopt(struct pike_queue *q, pike_fd fd)
 		socket_adopted(h);
 	else if (kind == PIKE__TERMINAL)
 		terminal_unblock(h);
+	else if (kind == PIKE__OTHER)
+		pike__posix_unblock(h); /* who knows what it takes at once */
 	return h->self;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "posix_addr.h"
+#include "posix_error.h"
 #include "posix_io.h"
 #include "posix_opt.h"
 
@@ -392,6 +393,7 @@ static int option_do(struct pike__handle *h, const struct pike_op *op)
 {
 	bool set = op->opcode == PIKE_SETSOCKOPT;
 	int level = op->u.option.level;
+	int err;
 	int done =
 	    set ? pike__opt_set((int)h->fd, op) : pike__opt_get((int)h->fd, op);
 
@@ -403,6 +405,13 @@ static int option_do(struct pike__handle *h, const struct pike_op *op)
 	    ((level == PIKE_SOL && op->u.option.name == PIKE_SO_LINGER) ||
 		(level == SOL_SOCKET && op->u.option.name == SO_LINGER)))
 		h->flags |= PIKE__LINGERS;
+	/* Asking takes it from the socket: what reads later has to know it. */
+	if (!set && level == SOL_SOCKET && op->u.option.name == SO_ERROR &&
+	    done == sizeof err) {
+		memcpy(&err, op->buf, sizeof err);
+		if (err && pike__ends_stream(pike__error_from_errno(err)))
+			h->gone = pike__error_from_errno(err);
+	}
 	return done;
 }
 

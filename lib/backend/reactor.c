@@ -73,9 +73,10 @@ static void lists_forget(struct pike__reactor *r, struct pike__handle *h)
 
 /* Makes sure that an edge will be told. False: the op ends with the error. */
 static bool armed(
-    struct pike_queue *q, struct pike__handle *h, struct pike__result *r)
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
 {
 	struct pike__reactor *reactor = q->backend_state;
+	struct pike__handle *h = slot->handle;
 	int err;
 
 	if (h->flags & PIKE__REGISTERED)
@@ -91,6 +92,8 @@ static bool armed(
 	pike__posix_error(r, err == EPERM    ? EOPNOTSUPP
 			     : err == EEXIST ? EBUSY
 					     : err);
+	if (slot->moved)
+		r->res = (int64_t)slot->moved;
 	return false;
 }
 
@@ -110,7 +113,7 @@ static bool try_once(
 		run_soon(q->backend_state, h);
 		return false;
 	default:
-		return !armed(q, h, r);
+		return !armed(q, slot, r);
 	}
 }
 
@@ -153,7 +156,7 @@ static bool try_head(
 
 	if (!(h->lane[slot->lane].state & PIKE__READY) && needs_ready(slot)) {
 		*r = (struct pike__result){0};
-		return !armed(q, h, r);
+		return !armed(q, slot, r);
 	}
 	if (slot->op.flags & PIKE_MULTISHOT)
 		return try_many(q, slot, r);
@@ -171,7 +174,7 @@ static bool poll_start(
 	if (!(slot->op.flags & PIKE_MULTISHOT))
 		return try_once(q, slot, r);
 	if (!(slot->handle->flags & PIKE__REGISTERED))
-		return !armed(q, slot->handle, r);
+		return !armed(q, slot, r);
 	if (!pike__may_shoot(q, slot) || !try_once(q, slot, r))
 		return false;
 	if (r->res < 0)
