@@ -71,16 +71,26 @@ static void epoll_disarm(struct pike_queue *q, struct pike__handle *h)
 	sys_epoll_ctl(e->epfd, EPOLL_CTL_DEL, (int)h->fd, &none);
 }
 
+/* Adds one to the count of an eventfd. */
+static bool fd_raise(int fd)
+{
+	const uint64_t one = 1;
+	ssize_t done;
+
+	do {
+		done = sys_write(fd, &one, sizeof one);
+	} while (done < 0 && errno == EINTR);
+	return done > 0;
+}
+
 /* An edge each time; the count is never read. Full means that 2^64 - 2 edges
  * were made. */
 static void epoll_wake(struct pike_queue *q)
 {
 	struct epoll *e = q->backend_state;
-	const uint64_t one = 1;
 	int err = errno;
 
-	while (sys_write(e->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
-		;
+	fd_raise(e->wake_fd);
 	errno = err;
 }
 
@@ -211,7 +221,7 @@ static void epoll_show(struct pike_queue *q, bool now, int64_t next)
 {
 	struct epoll *e = q->backend_state;
 	struct itimerspec when = {0};
-	uint64_t count = 1;
+	uint64_t count;
 
 	if (q->realtime.count && e->clock_fd < 0)
 		clock_watch(e);
@@ -219,7 +229,7 @@ static void epoll_show(struct pike_queue *q, bool now, int64_t next)
 		now = true;
 	next = pike__reactor_next(&e->reactor, next);
 	if (now && !e->shown)
-		e->shown = sys_write(e->shown_fd, &count, sizeof count) > 0;
+		e->shown = fd_raise(e->shown_fd);
 	else if (!now && e->shown)
 		e->shown = sys_read(e->shown_fd, &count, sizeof count) < 0;
 	if (next == e->alarm)
