@@ -29,7 +29,11 @@ static ssize_t write_quietly(int fd, const struct iovec *iov, int n, int flags)
 	sigaddset(&pipe_set, SIGPIPE);
 	sigemptyset(&pending);
 	sys_sigpending(&pending);
-	sys_pthread_sigmask(SIG_BLOCK, &pipe_set, &before);
+	err = sys_pthread_sigmask(SIG_BLOCK, &pipe_set, &before);
+	if (err) {
+		errno = err;
+		return -1;
+	}
 	done = flags ? sys_pwritev2(fd, iov, n, -1, flags)
 		     : sys_writev(fd, iov, n);
 	err = errno;
