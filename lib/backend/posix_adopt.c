@@ -20,18 +20,22 @@ void pike__posix_nature(struct pike__handle *h, uint8_t family)
 		h->flags |= PIKE__DRAINS;
 }
 
-void pike__posix_unblock(struct pike__handle *h)
+int pike__posix_unblock(struct pike__handle *h)
 {
 	int flags;
 
 	if (h->flags & (PIKE__OPENED | PIKE__UNBLOCKED | PIKE__ASKED))
-		return;
-	h->flags |= PIKE__ASKED;
+		return 0;
 	flags = sys_fcntl((int)h->fd, F_GETFL, 0);
-	if (flags < 0 || (flags & O_NONBLOCK))
-		return;
-	if (sys_fcntl((int)h->fd, F_SETFL, flags | O_NONBLOCK) == 0)
+	if (flags < 0)
+		return -1;
+	if (!(flags & O_NONBLOCK)) {
+		if (sys_fcntl((int)h->fd, F_SETFL, flags | O_NONBLOCK) < 0)
+			return -1;
 		h->flags |= PIKE__UNBLOCKED;
+	}
+	h->flags |= PIKE__ASKED;
+	return 0;
 }
 
 static enum pike__kind kind_of(int fd, const struct stat *st, unsigned *flags)

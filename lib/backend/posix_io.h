@@ -63,8 +63,9 @@ ssize_t pike__posix_sendmsg(struct pike__handle *h, const struct pike_op *op,
  * posix_adopt.c). */
 int pike__posix_drop(struct pike__handle *h, bool close_it);
 pike_handle pike__posix_adopt(struct pike_queue *q, pike_fd fd);
-/* Makes a descriptor of the caller's not block, until it is dropped. */
-void pike__posix_unblock(struct pike__handle *h);
+/* Makes a descriptor of the caller's not block, until it is dropped. 0, or -1
+ * with errno. */
+int pike__posix_unblock(struct pike__handle *h);
 /* Says of a socket's handle what its transfers have to know. */
 void pike__posix_nature(struct pike__handle *h, uint8_t family);
 

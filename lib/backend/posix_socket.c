@@ -231,11 +231,10 @@ static enum pike__outcome connect_begin(struct pike__handle *h,
 		pike__posix_error(r, EISCONN);
 		return PIKE__DONE;
 	}
-	if (pike__posix_name(op->addr, &sa, &len)) {
+	if (pike__posix_name(op->addr, &sa, &len) || pike__posix_unblock(h)) {
 		pike__posix_error(r, errno);
 		return PIKE__DONE;
 	}
-	pike__posix_unblock(h);
 	if (sys_connect((int)h->fd, (struct sockaddr *)&sa, len) == 0)
 		return connect_done(h, op, r);
 	switch (errno) {
@@ -293,20 +292,18 @@ enum pike__outcome pike__posix_connect(struct pike__handle *h,
 
 /* ---- accepting ---- */
 
-static void listening_unblock(struct pike__handle *h)
+static int listening_unblock(struct pike__handle *h)
 {
-	int accepts = 0;
+	int accepts = h->flags & PIKE__LISTENS;
 	socklen_t len = sizeof accepts;
 
 	if (h->flags & (PIKE__OPENED | PIKE__ASKED))
-		return;
+		return 0;
 	/* Listening may have begun after it was adopted. */
-	if (!(h->flags & PIKE__LISTENS) &&
-	    (sys_getsockopt(
-		 (int)h->fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &len) ||
-		!accepts))
-		return;
-	pike__posix_unblock(h);
+	if (!accepts && sys_getsockopt((int)h->fd, SOL_SOCKET, SO_ACCEPTCONN,
+			    &accepts, &len))
+		return -1;
+	return accepts ? pike__posix_unblock(h) : 0;
 }
 
 enum pike__outcome pike__posix_accept(struct pike_queue *q,
@@ -322,7 +319,10 @@ enum pike__outcome pike__posix_accept(struct pike_queue *q,
 		pike__posix_error(r, ENOMEM);
 		return PIKE__DONE;
 	}
-	listening_unblock(h);
+	if (listening_unblock(h)) {
+		pike__posix_error(r, errno);
+		return PIKE__DONE;
+	}
 	do {
 		fd = sys_accept4((int)h->fd,
 		    op->addr ? (struct sockaddr *)&sa : NULL,
