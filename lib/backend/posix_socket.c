@@ -235,11 +235,13 @@ static enum pike__outcome connect_begin(struct pike__handle *h,
 		pike__posix_error(r, errno);
 		return PIKE__DONE;
 	}
-	if (sys_connect((int)h->fd, (struct sockaddr *)&sa, len) == 0)
-		return connect_done(h, op, r);
+	do {
+		if (sys_connect((int)h->fd, (struct sockaddr *)&sa, len) == 0)
+			return connect_done(h, op, r);
+	} while (errno == EINTR && !(h->flags & PIKE__DRAINS));
 	switch (errno) {
 	case EINPROGRESS:
-	case EINTR: /* it goes on by itself */
+	case EINTR: /* TCP goes on by itself */
 		*phase = 1;
 		h->flags |= PIKE__CONNECTING;
 		h->lane[PIKE__WRITES].state &= (uint8_t)~PIKE__READY;
