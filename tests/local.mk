@@ -73,7 +73,9 @@ unit_tests = \
 	tests/unit/slot \
 	tests/unit/timer
 
-fault_tests =
+fault_tests = \
+	tests/fault/alloc \
+	tests/fault/syscalls
 
 # In the order of how long they take: the longest first.
 script_tests = \
@@ -178,6 +180,28 @@ tests_unit_slot_LDADD = $(seam_libs)
 tests_unit_timer_SOURCES = tests/unit/timer.c $(unit_headers)
 tests_unit_timer_CPPFLAGS = $(seam_cppflags)
 tests_unit_timer_LDADD = $(seam_libs)
+
+# Whole runs of the library over a system and an allocator that fail.
+fault_sources = \
+	tests/fault/errors.h \
+	tests/fault/kernel.c \
+	tests/fault/kernel.h \
+	tests/fault/kernel_calls.c \
+	tests/fault/kernel_calls.h \
+	tests/fault/memory.c \
+	tests/fault/memory.h \
+	tests/fault/run.c \
+	tests/fault/run.h \
+	tests/fault/scenarios.h \
+	tests/fault/scenarios_local.c \
+	tests/fault/scenarios_net.c \
+	tests/unit/unit.h
+tests_fault_alloc_SOURCES = tests/fault/alloc.c $(fault_sources)
+tests_fault_alloc_CPPFLAGS = $(seam_cppflags)
+tests_fault_alloc_LDADD = $(seam_libs)
+tests_fault_syscalls_SOURCES = tests/fault/syscalls.c $(fault_sources)
+tests_fault_syscalls_CPPFLAGS = $(seam_cppflags)
+tests_fault_syscalls_LDADD = $(seam_libs)
 
 if ENABLE_TESTS
 check_PROGRAMS += $(conformance_tests) $(unit_tests) $(fault_tests)

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The errors of each call, as the manual pages have them (Linux man-pages 6).
+ * Behind a bar stand those of which an application shall see nothing: the
+ * library tries again, falls back, or there is nothing to be told.
+ */
+#ifndef PIKE_TESTS_ERRORS_H
+#define PIKE_TESTS_ERRORS_H
+
+#include <errno.h>
+
+#define E(...)                                                                 \
+	(const int[])                                                          \
+	{                                                                      \
+		__VA_ARGS__, 0                                                 \
+	}
+#define BAR (-1)
+
+#define ERRORS_ACCEPTED                                                        \
+	ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET,        \
+	    EHOSTUNREACH, ENETUNREACH
+#define ERRORS_RECV                                                            \
+	E(EBADF, ECONNREFUSED, EFAULT, EINVAL, ENOMEM, ENOTCONN, ENOTSOCK,     \
+	    ECONNRESET, ETIMEDOUT, EHOSTUNREACH, BAR, EAGAIN, EINTR)
+#define ERRORS_SEND                                                            \
+	E(EACCES, EALREADY, EBADF, ECONNRESET, EDESTADDRREQ, EFAULT, EINVAL,   \
+	    EISCONN, EMSGSIZE, ENOBUFS, ENOMEM, ENOTCONN, ENOTSOCK,            \
+	    EOPNOTSUPP, EPIPE, ENETUNREACH, BAR, EAGAIN, EINTR)
+#define ERRORS_READ EBADF, EFAULT, EINVAL, EIO, EISDIR
+#define ERRORS_WRITE                                                           \
+	EBADF, EDESTADDRREQ, EDQUOT, EFAULT, EFBIG, EINVAL, EIO, ENOSPC,       \
+	    EPERM, EPIPE
+
+struct kernel_errors {
+	const char *name;
+	const int *errors;
+	/* A failure has to reach the application. Of the others it is told
+	 * when that call is what it asked for, but not when the call was made
+	 * for a reason of the library's own. */
+	int loud;
+};
+
+#define ROW(name, loud, ...) [CALL_##name] = {#name, E(__VA_ARGS__), loud}
+
+static const struct kernel_errors kernel_errors[] = {
+    ROW(socket, 1, EACCES, EAFNOSUPPORT, EINVAL, EMFILE, ENFILE, ENOBUFS,
+	ENOMEM, EPROTONOSUPPORT),
+    ROW(bind, 1, EACCES, EADDRINUSE, EBADF, EINVAL, ENOTSOCK, EADDRNOTAVAIL,
+	EFAULT, ELOOP, ENAMETOOLONG, ENOENT, ENOMEM, ENOTDIR, EROFS),
+    ROW(listen, 1, EADDRINUSE, EBADF, ENOTSOCK, EOPNOTSUPP),
+    ROW(connect, 1, EACCES, EPERM, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT,
+	EALREADY, EBADF, ECONNREFUSED, EFAULT, EISCONN, ENETUNREACH, ENOTSOCK,
+	EPROTOTYPE, ETIMEDOUT, BAR, EINPROGRESS, EINTR),
+    ROW(accept4, 1, EBADF, EFAULT, EINVAL, EMFILE, ENFILE, ENOBUFS, ENOMEM,
+	ENOTSOCK, EOPNOTSUPP, EPERM, ESOCKTNOSUPPORT, EPROTONOSUPPORT,
+	ETIMEDOUT, BAR, ERRORS_ACCEPTED, EAGAIN, EINTR),
+    ROW(shutdown, 0, EBADF, EINVAL, ENOTCONN, ENOTSOCK),
+    ROW(close, 0, BAR, EINTR, EIO, ENOSPC, EDQUOT),
+    ROW(setsockopt, 1, EBADF, EFAULT, EINVAL, ENOPROTOOPT, ENOTSOCK, EDOM,
+	ENOMEM, EPERM),
+    ROW(getsockopt, 0, EBADF, EFAULT, EINVAL, ENOPROTOOPT, ENOTSOCK),
+    ROW(getsockname, 0, EBADF, EFAULT, EINVAL, ENOBUFS, ENOTSOCK),
+    ROW(getpeername, 0, EBADF, EFAULT, EINVAL, ENOBUFS, ENOTCONN, ENOTSOCK),
+    [CALL_recv] = {"recv", ERRORS_RECV, 1},
+    [CALL_recvmsg] = {"recvmsg", ERRORS_RECV, 1},
+    [CALL_send] = {"send", ERRORS_SEND, 1},
+    [CALL_sendmsg] = {"sendmsg", ERRORS_SEND, 1},
+    /* These two only of the library's own descriptors. */
+    ROW(read, 0, EIO, BAR, EAGAIN, EINTR),
+    ROW(write, 0, EIO, EAGAIN, BAR, EINTR),
+    ROW(readv, 1, ERRORS_READ, BAR, EAGAIN, EINTR),
+    ROW(writev, 1, ERRORS_WRITE, BAR, EAGAIN, EINTR),
+    ROW(preadv2, 1, ERRORS_READ, EOVERFLOW, BAR, EOPNOTSUPP, ENOSYS, EAGAIN,
+	EINTR),
+    ROW(pwritev2, 1, ERRORS_WRITE, BAR, EOPNOTSUPP, ENOSYS, EAGAIN, EINTR),
+    ROW(poll, 0, EFAULT, EINVAL, ENOMEM, BAR, EINTR),
+    ROW(fcntl, 0, EACCES, EBADF, EINVAL, EPERM),
+    ROW(isatty, 0, EBADF, EINVAL, ENOTTY),
+    ROW(open, 0, EACCES, EMFILE, ENFILE, ENOMEM, ENOENT, ENXIO, ENODEV, EIO,
+	EINTR),
+    ROW(ptsnumber, 0, EBADF, EIO, ENOTTY),
+    ROW(fstat, 0, EACCES, EBADF, EFAULT, ENOMEM, EOVERFLOW),
+    ROW(sigaction, 0, EFAULT, EINVAL),
+    ROW(pthread_sigmask, 0, EFAULT, EINVAL),
+    ROW(sigpending, 0, EFAULT),
+    /* EAGAIN would say that no SIGPIPE came, which is not so. */
+    ROW(sigtimedwait, 0, BAR, EINTR),
+    ROW(epoll_create1, 1, EINVAL, EMFILE, ENFILE, ENOMEM),
+    ROW(epoll_ctl, 0, EBADF, EEXIST, EINVAL, ELOOP, ENOENT, ENOMEM, ENOSPC,
+	EPERM),
+    ROW(epoll_pwait, 0, EBADF, EFAULT, EINVAL, BAR, EINTR),
+    ROW(epoll_pwait2, 0, EBADF, EFAULT, EINVAL, BAR, ENOSYS, EINTR),
+    ROW(eventfd, 1, EINVAL, EMFILE, ENFILE, ENODEV, ENOMEM),
+    ROW(timerfd_create, 0, EINVAL, EMFILE, ENFILE, ENODEV, ENOMEM, EPERM),
+    ROW(timerfd_settime, 0, EBADF, ECANCELED, EFAULT, EINVAL),
+    ROW(clock_gettime, 0, EFAULT, EINVAL),
+};
+
+#undef ROW
+#undef E
+
+#endif

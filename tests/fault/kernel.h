@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A system that fails on demand: it stands behind the seam of the library,
+ * counts the calls that go through, and makes of one of them what its manual
+ * page allows. Everything else is the real system's, but for time, which
+ * stands still until the library waits for nothing else.
+ *
+ * It also looks at what no result shows: a call that could block, a descriptor
+ * that is closed twice, a wait that would never end, work without end.
+ */
+#ifndef PIKE_TESTS_KERNEL_H
+#define PIKE_TESTS_KERNEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What shall happen in a run. Zero: nothing. */
+struct kernel_plan {
+	unsigned fail_at;  /* the call of this number fails, from 1 */
+	unsigned choice;   /* with this of its errors */
+	bool for_good;     /* and all others of its kind after it */
+	bool one_byte;     /* streams move one byte at a time */
+	bool interrupted;  /* each call that may says EINTR first */
+	bool is_all_timed; /* nothing but time ends a wait in this run */
+};
+
+struct kernel {
+	struct kernel_plan plan;
+	unsigned calls;   /* made so far */
+	const char *name; /* of the call that failed; null: not reached */
+	unsigned choices; /* errors that it could have failed with */
+	int error;        /* that it failed with */
+	bool harmless;    /* the application shall notice nothing */
+	bool loud;        /* the application has to be told */
+	int64_t now;      /* monotonic, in ns */
+};
+
+extern struct kernel kernel;
+
+/* Puts this system behind the seam, for good. */
+void kernel_install(void);
+
+/* Before and after a run. */
+void kernel_begin(const struct kernel_plan *plan);
+void kernel_end(void);
+
+/* Whether the run must go as if nothing happened. */
+bool kernel_strict(void);
+
+/* Open descriptors, by a bit each of the first 64 (more is a failure). */
+uint64_t kernel_descriptors(void);
+
+/* Fails the test, saying first what was made to happen. */
+void kernel_blame(const char *format, ...)
+    __attribute__((format(printf, 1, 2), noreturn));
+void kernel_context(const char *name); /* whose run it is */
+
+#endif

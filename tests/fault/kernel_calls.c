@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: MIT */
+/* The calls of the failing system: each counts itself, fails when it is its
+ * turn, and is the real one otherwise. */
+#include "config.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "kernel.h"
+#include "kernel_calls.h"
+
+#ifndef RWF_NOSIGNAL
+#	define RWF_NOSIGNAL 0x00000100
+#endif
+
+#define DESCRIPTORS 64
+#define PATIENCE_MS 5000 /* only spent by a test that fails */
+
+static struct pike__sys real;
+
+/* By descriptor: whether a poller knows it, and shall look at it again. */
+static struct kernel_watch {
+	int epfd;
+	bool again;
+	struct epoll_event event;
+} watch[DESCRIPTORS];
+
+/* In vain, in this run. */
+static int waited_ms;
+
+void kernel_watch_none(void)
+{
+	waited_ms = 0;
+	memset(watch, 0, sizeof watch);
+}
+
+/* ---- readiness ---- */
+
+/*
+ * A call that says EAGAIN, or moves less than it was asked to, says that there
+ * is no more: what the descriptor is still ready for has come later, and that
+ * is an edge.
+ */
+static void look_again(int fd)
+{
+	if (fd < DESCRIPTORS)
+		watch[fd].again = true;
+}
+
+static void make_edges(int epfd)
+{
+	for (int fd = 0; fd < DESCRIPTORS; fd++) {
+		struct kernel_watch *w = &watch[fd];
+
+		if (!w->again || w->epfd != epfd)
+			continue;
+		w->again = false;
+		if (real.epoll_ctl(epfd, EPOLL_CTL_MOD, fd, &w->event))
+			kernel_blame("no edge for descriptor %d", fd);
+	}
+}
+
+/* Fails a transfer, which may be ready all the same. */
+static bool transfer_fails(enum kernel_call call, int fd)
+{
+	if (!kernel_fails(call))
+		return false;
+	if (errno == EAGAIN)
+		look_again(fd);
+	return true;
+}
+
+static bool blocks(int fd)
+{
+	return !(real.fcntl(fd, F_GETFL, 0) & O_NONBLOCK);
+}
+
+static bool is_ready(int fd, short events)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+
+	return real.poll(&p, 1, 0) == 1;
+}
+
+static void must_not_block(int fd, short events, const char *name)
+{
+	int before = errno;
+
+	if (blocks(fd) && !is_ready(fd, events))
+		kernel_blame("%s would block", name);
+	errno = before;
+}
+
+/* ---- sockets ---- */
+
+static bool is_stream(int fd)
+{
+	int type = SOCK_STREAM;
+	socklen_t len = sizeof type;
+
+	return real.getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
+	       type == SOCK_STREAM;
+}
+
+/* Of a connect that takes its time these two say that it goes on by itself;
+ * others never are in progress. */
+static int fake_connect(int fd, const struct sockaddr *sa, socklen_t len)
+{
+	int error = kernel_turn(CALL_connect);
+	bool slow = is_stream(fd) && sa->sa_family != AF_UNIX;
+
+	if (blocks(fd))
+		kernel_blame("connect would block");
+	if (!error || (error == EINTR && slow) || error == EINPROGRESS) {
+		int done = real.connect(fd, sa, len);
+
+		if (!error || done < 0 || !slow)
+			return done;
+	}
+	errno = error;
+	return -1;
+}
+
+static int fake_accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
+{
+	if (transfer_fails(CALL_accept4, fd))
+		return -1;
+	must_not_block(fd, POLLIN, "accept4");
+	return real.accept4(fd, sa, len, flags);
+}
+
+/* The descriptor is free whatever close says. */
+static int fake_close(int fd)
+{
+	int error = kernel_turn(CALL_close);
+
+	if (fd >= 0 && fd < DESCRIPTORS)
+		memset(&watch[fd], 0, sizeof *watch);
+	if (real.close(fd) < 0)
+		kernel_blame("descriptor %d is closed, but not open", fd);
+	if (!error)
+		return 0;
+	errno = error;
+	return -1;
+}
+
+static size_t cut(int fd, size_t len)
+{
+	if (!kernel.plan.one_byte || len < 2 || !is_stream(fd))
+		return len;
+	look_again(fd);
+	return 1;
+}
+
+static ssize_t fake_recv(int fd, void *buf, size_t len, int flags)
+{
+	if (!(flags & MSG_DONTWAIT))
+		kernel_blame("recv would block");
+	if (transfer_fails(CALL_recv, fd))
+		return -1;
+	return real.recv(fd, buf, cut(fd, len), flags);
+}
+
+static ssize_t fake_send(int fd, const void *buf, size_t len, int flags)
+{
+	if (!(flags & MSG_DONTWAIT) || !(flags & MSG_NOSIGNAL))
+		kernel_blame("send would block, or raise SIGPIPE");
+	if (transfer_fails(CALL_send, fd))
+		return -1;
+	return real.send(fd, buf, cut(fd, len), flags);
+}
+
+/* The first bytes of a vector that are not none, or all. */
+static struct iovec *vector_cut(
+    int fd, struct iovec *one, const struct iovec *iov, size_t *n)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < *n; i++)
+		len += iov[i].iov_len;
+	if (cut(fd, len) == len)
+		return (struct iovec *)(uintptr_t)iov;
+	while (!iov->iov_len)
+		iov++;
+	one->iov_base = iov->iov_base;
+	one->iov_len = 1;
+	*n = 1;
+	return one;
+}
+
+static ssize_t fake_recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	struct msghdr m = *msg;
+	struct iovec one;
+	ssize_t n;
+
+	if (!(flags & MSG_DONTWAIT))
+		kernel_blame("recvmsg would block");
+	if (transfer_fails(CALL_recvmsg, fd))
+		return -1;
+	m.msg_iov = vector_cut(fd, &one, m.msg_iov, &m.msg_iovlen);
+	n = real.recvmsg(fd, &m, flags);
+	msg->msg_namelen = m.msg_namelen;
+	msg->msg_controllen = m.msg_controllen;
+	msg->msg_flags = m.msg_flags;
+	return n;
+}
+
+static ssize_t fake_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	struct msghdr m = *msg;
+	struct iovec one;
+
+	if (!(flags & MSG_DONTWAIT) || !(flags & MSG_NOSIGNAL))
+		kernel_blame("sendmsg would block, or raise SIGPIPE");
+	if (transfer_fails(CALL_sendmsg, fd))
+		return -1;
+	m.msg_iov = vector_cut(fd, &one, m.msg_iov, &m.msg_iovlen);
+	return real.sendmsg(fd, &m, flags);
+}
+
+/* ---- pipes ---- */
+
+static bool write_fails(enum kernel_call call, int fd, bool quiet)
+{
+	if (!transfer_fails(call, fd))
+		return false;
+	if (errno == EPIPE && !quiet) {
+		raise(SIGPIPE);
+		errno = EPIPE;
+	}
+	return true;
+}
+
+static void write_must_not_block(int fd, const struct iovec *iov, int n)
+{
+	size_t len = 0;
+
+	for (int i = 0; i < n; i++)
+		len += iov[i].iov_len;
+	if (blocks(fd) && len > PIPE_BUF)
+		kernel_blame("writev of %zu bytes would block", len);
+	must_not_block(fd, POLLOUT, "writev");
+}
+
+static ssize_t fake_readv(int fd, const struct iovec *iov, int n)
+{
+	size_t count = (size_t)n;
+	struct iovec one;
+
+	if (transfer_fails(CALL_readv, fd))
+		return -1;
+	must_not_block(fd, POLLIN, "readv");
+	iov = vector_cut(fd, &one, iov, &count);
+	return real.readv(fd, iov, (int)count);
+}
+
+static ssize_t fake_writev(int fd, const struct iovec *iov, int n)
+{
+	size_t count = (size_t)n;
+	struct iovec one;
+
+	if (write_fails(CALL_writev, fd, false))
+		return -1;
+	write_must_not_block(fd, iov, n);
+	iov = vector_cut(fd, &one, iov, &count);
+	return real.writev(fd, iov, (int)count);
+}
+
+static ssize_t fake_preadv2(
+    int fd, const struct iovec *iov, int n, off_t at, int flags)
+{
+	size_t count = (size_t)n;
+	struct iovec one;
+
+	if (transfer_fails(CALL_preadv2, fd))
+		return -1;
+	if (!(flags & RWF_NOWAIT))
+		must_not_block(fd, POLLIN, "preadv2");
+	iov = vector_cut(fd, &one, iov, &count);
+	return real.preadv2(fd, iov, (int)count, at, flags);
+}
+
+static ssize_t fake_pwritev2(
+    int fd, const struct iovec *iov, int n, off_t at, int flags)
+{
+	size_t count = (size_t)n;
+	struct iovec one;
+
+	if (write_fails(CALL_pwritev2, fd, flags & RWF_NOSIGNAL))
+		return -1;
+	if (!(flags & RWF_NOWAIT))
+		write_must_not_block(fd, iov, n);
+	iov = vector_cut(fd, &one, iov, &count);
+	return real.pwritev2(fd, iov, (int)count, at, flags);
+}
+
+/* ---- waiting ---- */
+
+static int fake_epoll_ctl(
+    int epfd, int command, int fd, struct epoll_event *event)
+{
+	int done;
+
+	if (kernel_fails(CALL_epoll_ctl)) {
+		/* The library's own have small numbers; these two errors are
+		 * told by other names. */
+		kernel.loud |= command == EPOLL_CTL_ADD && errno != EPERM &&
+			       errno != EEXIST && event->data.u64 > UINT32_MAX;
+		return -1;
+	}
+	done = real.epoll_ctl(epfd, command, fd, event);
+	if (done == 0 && fd < DESCRIPTORS) {
+		struct kernel_watch *w = &watch[fd];
+
+		w->again = false;
+		w->epfd = command == EPOLL_CTL_DEL ? 0 : epfd;
+		w->event = *event;
+	}
+	return done;
+}
+
+/*
+ * A wait of no time asks the system; when nothing is there, a wait that has an
+ * end has come to it. Only where a failure is not expected to be noticed the
+ * system is given real time, in case it is late.
+ */
+static int wait_for(int epfd, struct epoll_event *events, int max,
+    int64_t timeout_ns, const sigset_t *mask)
+{
+	int patience = mask ? 1 : 0;
+	int n;
+
+	make_edges(epfd);
+	n = real.epoll_pwait(epfd, events, max, 0, mask);
+	if (n != 0 || timeout_ns == 0)
+		return n;
+	if (timeout_ns < 0)
+		patience = PATIENCE_MS;
+	else if (kernel_strict() && !kernel.plan.is_all_timed)
+		patience = timeout_ns / 1000000 < PATIENCE_MS
+			       ? (int)(timeout_ns / 1000000)
+			       : PATIENCE_MS;
+	if (patience)
+		n = real.epoll_pwait(epfd, events, max, patience, mask);
+	if (n != 0)
+		return n;
+	waited_ms += patience;
+	if (timeout_ns < 0 || waited_ms >= PATIENCE_MS)
+		kernel_blame("waits for what will never be");
+	kernel.now += timeout_ns;
+	return 0;
+}
+
+static int fake_epoll_pwait(int epfd, struct epoll_event *events, int max,
+    int timeout_ms, const sigset_t *mask)
+{
+	int64_t timeout_ns = timeout_ms;
+
+	if (kernel_fails(CALL_epoll_pwait))
+		return -1;
+	if (timeout_ms > 0)
+		timeout_ns *= 1000000;
+	return wait_for(epfd, events, max, timeout_ns, mask);
+}
+
+static int fake_epoll_pwait2(int epfd, struct epoll_event *events, int max,
+    const struct timespec *timeout, const sigset_t *mask)
+{
+	int64_t timeout_ns = -1;
+
+	if (kernel_fails(CALL_epoll_pwait2))
+		return -1;
+	if (timeout)
+		timeout_ns =
+		    (int64_t)timeout->tv_sec * 1000000000 + timeout->tv_nsec;
+	return wait_for(epfd, events, max, timeout_ns, mask);
+}
+
+static int fake_clock_gettime(clockid_t clock, struct timespec *ts)
+{
+	int64_t now = kernel.now;
+
+	if (kernel_fails(CALL_clock_gettime))
+		return -1;
+	if (clock == CLOCK_REALTIME)
+		now += INT64_C(3000000000000000);
+	ts->tv_sec = (time_t)(now / 1000000000);
+	ts->tv_nsec = (long)(now % 1000000000);
+	return 0;
+}
+
+/* This one says no by 0. */
+static int fake_isatty(int fd)
+{
+	return kernel_fails(CALL_isatty) ? 0 : real.isatty(fd);
+}
+
+/* This one returns its error. */
+static int fake_pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
+{
+	int error = kernel_turn(CALL_pthread_sigmask);
+
+	return error ? error : real.pthread_sigmask(how, set, old);
+}
+
+/* ---- all others ---- */
+
+#define SYS(result, name, parameters, arguments)                               \
+	static result plain_##name parameters                                  \
+	{                                                                      \
+		return kernel_fails(CALL_##name) ? -1 : real.name arguments;   \
+	}
+#include "backend/sys.def"
+#undef SYS
+
+void kernel_install(void)
+{
+	real = pike__sys;
+#define SYS(result, name, parameters, arguments) pike__sys.name = plain_##name;
+#include "backend/sys.def"
+#undef SYS
+	pike__sys.connect = fake_connect;
+	pike__sys.accept4 = fake_accept4;
+	pike__sys.close = fake_close;
+	pike__sys.recv = fake_recv;
+	pike__sys.send = fake_send;
+	pike__sys.recvmsg = fake_recvmsg;
+	pike__sys.sendmsg = fake_sendmsg;
+	pike__sys.readv = fake_readv;
+	pike__sys.writev = fake_writev;
+	pike__sys.preadv2 = fake_preadv2;
+	pike__sys.pwritev2 = fake_pwritev2;
+	pike__sys.epoll_ctl = fake_epoll_ctl;
+	pike__sys.epoll_pwait = fake_epoll_pwait;
+	pike__sys.epoll_pwait2 = fake_epoll_pwait2;
+	pike__sys.clock_gettime = fake_clock_gettime;
+	pike__sys.isatty = fake_isatty;
+	pike__sys.pthread_sigmask = fake_pthread_sigmask;
+}
+
+uint64_t kernel_descriptors(void)
+{
+	uint64_t open = 0;
+
+	for (int fd = 0; fd < DESCRIPTORS; fd++)
+		if (real.fcntl(fd, F_GETFD, 0) >= 0)
+			open |= UINT64_C(1) << fd;
+	if (real.fcntl(DESCRIPTORS, F_GETFD, 0) >= 0)
+		kernel_blame("too many descriptors");
+	return open;
+}

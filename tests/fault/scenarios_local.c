@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/* Scenarios within the machine, and the list of all. */
+#include "config.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "scenarios.h"
+
+static void pair_make(int type, int fd[2])
+{
+	ck_assert_int_eq(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fd), 0);
+}
+
+/* Two descriptors are sent, and there is room for one. */
+static void play_descriptors(struct run *run)
+{
+	struct run_op *got;
+	pike_handle a, b;
+	int fd[2], sent[2];
+	char in[4] = "", text[] = "abc";
+	struct pike_iovec out_iov = {text, 3}, in_iov = {in, sizeof in};
+	pike_fd out_fds[2], in_fds[1] = {-1};
+	struct pike_msg out = {.iov = &out_iov, .iov_count = 1, .fds = out_fds};
+	struct pike_msg msg = {.iov = &in_iov, .iov_count = 1, .fds = in_fds};
+
+	pair_make(SOCK_STREAM, fd);
+	a = run_adopt(run, fd[0]);
+	b = run_adopt(run, fd[1]);
+	ck_assert_int_eq(pipe2(sent, O_CLOEXEC), 0);
+	run_own(run, sent[0]);
+	run_own(run, sent[1]);
+	WANT(run, a > 0 && b > 0);
+	out_fds[0] = sent[0];
+	out_fds[1] = sent[1];
+	out.fd_count = 2;
+	msg.fd_count = 1;
+	got = run_submit(run, op_bytes(PIKE_RECVMSG, b, &msg, 1));
+	WANT(run, run_do(run, op_all(op_bytes(PIKE_SENDMSG, a, &out, 1))) == 3);
+	WANT(run, run_ended(run, got));
+	if (got->res > 0 && msg.fd_count == 1)
+		run_own(run, in_fds[0]);
+	WANT(run, got->res > 0 && msg.fd_count == 1 && in[0] == 'a');
+	WANT(run, got->result_flags == PIKE_CONTROL_TRUNCATED);
+	WANT(run, fcntl((int)in_fds[0], F_GETFD) == FD_CLOEXEC);
+}
+
+/* Named datagrams whose reader is slow, and sequenced packets. */
+static void play_unix(struct run *run)
+{
+	enum {
+		MANY = 40
+	};
+	struct pike_addr at, to;
+	struct pike_op op;
+	struct run_op *last = NULL;
+	pike_handle reader, writer, a, b;
+	char name[64], buf[8];
+	int fd[2];
+
+	snprintf(name, sizeof name, "unix:@pike-fault-%ld", (long)getpid());
+	reader = listen_at(run, name, PIKE_SOCK_DGRAM, &at);
+	WANT(run, reader > 0);
+	op = op_of(PIKE_SOCKET, 0);
+	op.u.socket.domain = PIKE_AF_UNIX;
+	op.u.socket.type = PIKE_SOCK_DGRAM;
+	writer = run_do(run, op);
+	WANT(run, writer > 0);
+	to = at;
+	for (int i = 0; i < MANY; i++) {
+		op = op_bytes(PIKE_SENDTO, writer, "datagram", 8);
+		op.addr = &to;
+		last = run_submit(run, op);
+	}
+	memset(&to, 0xff, sizeof to);
+	for (int i = 0; i < MANY; i++)
+		WANT(
+		    run, run_do(run, op_bytes(PIKE_RECV, reader, buf, 8)) == 8);
+	WANT(run, run_ended(run, last) && last->res == 8);
+	pair_make(SOCK_SEQPACKET, fd);
+	a = run_adopt(run, fd[0]);
+	b = run_adopt(run, fd[1]);
+	WANT(run, a > 0 && b > 0);
+	WANT(run, run_do(run, op_bytes(PIKE_SEND, a, "packet", 6)) == 6);
+	WANT(run, run_do(run, op_bytes(PIKE_RECV, b, buf, 8)) == 6);
+	WANT(run, run_do(run, op_of(PIKE_CLOSE, a)) == 0);
+	WANT(run, run_do(run, op_bytes(PIKE_RECV, b, buf, 8)) == 0);
+}
+
+/* A listener whose backlog is full tells nobody when it has room again. */
+static void play_unix_backlog(struct run *run)
+{
+	enum {
+		CLIENTS = 4
+	};
+	struct pike_op op = op_of(PIKE_LISTEN_TO, 0);
+	struct run_op *connect[CLIENTS];
+	struct pike_addr at;
+	pike_handle listener;
+	char name[64];
+
+	snprintf(name, sizeof name, "unix:@pike-backlog-%ld", (long)getpid());
+	ck_assert_int_eq(pike_addr_parse(&at, name), 0);
+	op.addr = &at;
+	op.u.socket.backlog = 1;
+	listener = run_do(run, op);
+	WANT(run, listener > 0);
+	for (int i = 0; i < CLIENTS; i++)
+		connect[i] = run_submit(run, op_named(PIKE_CONNECT_TO, 0, &at));
+	for (int i = 0; i < CLIENTS; i++)
+		WANT(run, run_do(run, op_of(PIKE_ACCEPT, listener)) > 0);
+	for (int i = 0; i < CLIENTS; i++)
+		WANT(run, run_ended(run, connect[i]) && connect[i]->res > 0);
+}
+
+/* A pipe that is too small for what is written, its end, and a broken one. */
+static void play_pipe(struct run *run)
+{
+	enum {
+		LOTS = 4096 + 600
+	};
+	static unsigned char out[LOTS], in[LOTS];
+	struct run_op *all;
+	pike_handle reader, writer;
+	size_t done = 0;
+	int fd[2];
+
+	for (int i = 0; i < LOTS; i++)
+		out[i] = (unsigned char)(i * 13 + i / 256);
+	ck_assert_int_eq(pipe2(fd, O_CLOEXEC), 0);
+	ck_assert_int_gt(fcntl(fd[1], F_SETPIPE_SZ, 4096), 0);
+	reader = run_adopt(run, fd[0]);
+	writer = run_adopt(run, fd[1]);
+	WANT(run, reader > 0 && writer > 0);
+	all = run_submit(run, op_all(op_bytes(PIKE_WRITE, writer, out, LOTS)));
+	while (done < LOTS) {
+		int64_t n = run_do(
+		    run, op_bytes(PIKE_READ, reader, in + done, LOTS - done));
+
+		WANT(run, n > 0);
+		done += (size_t)n;
+	}
+	WANT(run, run_ended(run, all) && all->res == LOTS);
+	WANT(run, memcmp(in, out, LOTS) == 0);
+	all = run_submit(run, op_bytes(PIKE_READ, reader, in, 1));
+	WANT(run, run_do(run, op_bytes(PIKE_WRITE, writer, NULL, 0)) == 0);
+	WANT(run, run_do(run, op_of(PIKE_CLOSE, writer)) == 0);
+	WANT(run, run_ended(run, all) && all->res == 0);
+	WANT(run, all->result_flags == PIKE_EOF);
+	ck_assert_int_eq(pipe2(fd, O_CLOEXEC), 0);
+	writer = run_adopt(run, fd[1]);
+	close(fd[0]);
+	WANT(run, writer > 0);
+	WANT(run,
+	    run_do(run, op_bytes(PIKE_WRITE, writer, out, 1)) == -PIKE_EPIPE);
+}
+
+static struct pike_op timer_of(int64_t due_ns, int64_t period_ns, uint32_t how)
+{
+	struct pike_op op = op_how(PIKE_TIMER, 0, how);
+
+	op.u.timer.due_ns = due_ns;
+	op.u.timer.period_ns = period_ns;
+	op.flags = period_ns ? PIKE_MULTISHOT : 0;
+	return op;
+}
+
+static void play_timers(struct run *run)
+{
+	struct run_op *once, *often, *wall;
+	int64_t begin = kernel.now;
+
+	once = run_submit(run, timer_of(5000000, 0, 0));
+	often = run_submit(run, timer_of(2000000, 3000000, 0));
+	wall = run_submit(run, timer_of(1000000, 0, PIKE_TIMER_REALTIME));
+	WANT(run, run_ended(run, wall) && wall->res == 1);
+	WANT(run, run_shot(run, often) && often->res == 1);
+	WANT(run, kernel.now == begin + 2000000);
+	WANT(run, run_ended(run, once) && once->res == 1);
+	WANT(run, run_shot(run, often) && often->res == 1);
+	WANT(run, kernel.now == begin + 5000000);
+	WANT(run, run_reap(run, 1000000) == 0);
+	WANT(run, pike_cancel(run->q, often->id) == 0);
+	WANT(run, run_ended(run, often) && often->res == -PIKE_ECANCELED);
+	run_submit(run, timer_of(INT64_MAX, 0, PIKE_TIMER_ABSOLUTE));
+}
+
+static void play_signals(struct run *run)
+{
+	struct pike_signal_info info = {0};
+	struct pike_op op = op_of(PIKE_SIGNAL, 0);
+	struct run_op *once, *often;
+	sigset_t set, before;
+
+	op.u.signal.set = PIKE_SIGNAL_BIT(PIKE_SIGUSR1);
+	op.buf = &info;
+	op.len = sizeof info;
+	once = run_submit(run, op);
+	op = op_of(PIKE_SIGNAL, 0);
+	op.u.signal.set =
+	    PIKE_SIGNAL_BIT(PIKE_SIGUSR1) | PIKE_SIGNAL_BIT(PIKE_SIGUSR2);
+	often = run_submit(run, op_many(op));
+	run_reap(run, 0);
+	WANT(run, once && often && !once->done && !often->done);
+	raise(SIGUSR1);
+	WANT(run, run_ended(run, once) && once->res == PIKE_SIGUSR1);
+	WANT(run, info.number == PIKE_SIGUSR1 && info.pid == getpid());
+	WANT(run, run_shot(run, often) && often->res == PIKE_SIGUSR1);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	pthread_sigmask(SIG_BLOCK, &set, &before);
+	raise(SIGUSR2);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	WANT(run, run_shot(run, often) && often->res == PIKE_SIGUSR2);
+	WANT(run, pike_cancel(run->q, often->id) == 0);
+	WANT(run, run_ended(run, often) && often->res == -PIKE_ECANCELED);
+}
+
+static bool is_shown(pike_fd fd)
+{
+	struct pollfd p = {.fd = (int)fd, .events = POLLIN};
+
+	return poll(&p, 1, 0) == 1;
+}
+
+/* It may be shown a few times too often, but not for ever. */
+static bool is_settled(struct run *run, pike_fd fd)
+{
+	for (int i = 0; i < 4; i++) {
+		if (!is_shown(fd))
+			return true;
+		if (run_reap(run, 0) != 0)
+			return false;
+	}
+	return false;
+}
+
+/* Inside another loop, woken and posted to. */
+static void play_events(struct run *run)
+{
+	pike_fd fd;
+
+	WANT(run, pike_wake(run->q) == 0);
+	WANT(run, run_reap(run, -1) == 0);
+	WANT(run, pike_post(run->q, NULL, 5) == 0);
+	WANT(run, run_reap(run, -1) == 1 && run->posts > 0);
+	fd = pike_pollable(run->q);
+	run_heard(run, fd);
+	WANT(run, fd >= 0 && is_settled(run, fd));
+	run_submit(run, op_of(PIKE_NOP, 0));
+	WANT(run, is_shown(fd));
+	WANT(run, run_reap(run, 0) == 1);
+	WANT(run, is_settled(run, fd));
+	WANT(run, pike_post(run->q, NULL, 6) == 0);
+	WANT(run, is_shown(fd));
+	WANT(run, run_reap(run, 0) == 1);
+	WANT(run, is_settled(run, fd));
+	run_submit(run, timer_of(1000, 0, 0));
+	WANT(run, !is_shown(fd));
+	kernel.now += 1000;
+	WANT(run, run_reap(run, 0) == 1);
+	WANT(run, pike_wake(run->q) == 0 && is_shown(fd));
+	WANT(run, run_reap(run, 0) == 0);
+	WANT(run, is_settled(run, fd));
+}
+
+/* What no poller knows. */
+static void play_file(struct run *run)
+{
+	struct run_op *poll;
+	pike_handle file, null;
+	char buf[4];
+
+	file = run_adopt(run, open("/dev/null", O_RDWR | O_CLOEXEC));
+	null = run_adopt(run, open("/", O_RDONLY | O_CLOEXEC));
+	WANT(run, file > 0 && null > 0);
+	WANT(run,
+	    run_do(run, op_bytes(PIKE_READ, null, buf, 4)) == -PIKE_ENOTSUP);
+	WANT(run,
+	    run_do(run, op_bytes(PIKE_RECV, file, buf, 4)) == -PIKE_ENOTSOCK);
+	poll = run_submit(run, op_how(PIKE_POLL, file, PIKE_POLL_IN));
+	WANT(run, run_ended(run, poll));
+}
+
+#define PIPE_OFF(off)                                                          \
+	{                                                                      \
+		.features_off = (off)                                          \
+	}
+
+const struct scenario scenarios[] = {
+    {"tcp echo", play_tcp_echo, {0}, false},
+    {"tcp echo, coarse waits", play_tcp_echo,
+	{.features_off = PIKE_FEATURE_WAIT_NS}, false},
+    {"tcp steps", play_tcp_steps, {0}, false},
+    {"tcp refused", play_tcp_refused, {0}, false},
+    {"tcp ends", play_tcp_ends, {0}, false},
+    {"udp", play_udp, {0}, false},
+    {"many connections", play_many_connections, {.shots_max = 2}, false},
+    {"adopted listener", play_adopted_listener, {0}, false},
+    {"descriptors", play_descriptors, {0}, false},
+    {"unix", play_unix, {0}, false},
+    {"unix backlog", play_unix_backlog, {0}, false},
+    {"pipe", play_pipe, {0}, false},
+    {"pipe, signals held", play_pipe, PIPE_OFF(PIKE_FEATURE_NOSIGNAL), false},
+    {"pipe, polled", play_pipe, PIPE_OFF(PIKE_FEATURE_NOWAIT), false},
+    {"pipe, with nothing", play_pipe, PIPE_OFF(PIKE_FEATURES_ALL), false},
+    {"timers", play_timers, {0}, true},
+    {"signals", play_signals, {0}, false},
+    {"events", play_events, {0}, false},
+    {"file", play_file, {0}, false},
+};
+
+const unsigned scenario_count = sizeof scenarios / sizeof *scenarios;

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every system call that a scenario makes fails once, with each error of its
+ * manual page; then for good. Whatever happens, each op ends once, with a code
+ * that may be told, nothing is left open or allocated, and nothing hangs.
+ */
+#include "config.h"
+
+#include <check.h>
+#include <string.h>
+
+#include "../unit/unit.h"
+#include "memory.h"
+#include "run.h"
+
+static struct run run;
+static int blocks;
+
+static void play(
+    const struct scenario *s, const struct kernel_plan *plan, bool abandon)
+{
+	run_scenario(s, plan, &run, abandon, NULL);
+	if (memory.blocks != blocks)
+		kernel_blame("%d blocks are left", memory.blocks - blocks);
+	if (kernel.loud && !run.refused && !run.told[kernel.error])
+		kernel_blame("the application was not told");
+}
+
+/* The first run makes what is kept for good. */
+static const struct scenario *begin(int number)
+{
+	static const struct kernel_plan none;
+	const struct scenario *s = &scenarios[number];
+
+	kernel_install();
+	memory_install();
+	run_scenario(s, &none, &run, false, NULL);
+	blocks = memory.blocks;
+	play(s, &none, false);
+	play(s, &none, true);
+	return s;
+}
+
+/* What would never end when it fails for good: to wait, to ask for the time. */
+static bool may_fail_for_good(void)
+{
+	return !kernel.harmless && strncmp(kernel.name, "epoll_pwait", 11) &&
+	       strcmp(kernel.name, "clock_gettime");
+}
+
+START_TEST(each_call_fails)
+{
+	const struct scenario *s = begin(_i);
+	unsigned runs = 0;
+
+	for (unsigned at = 1;; at++) {
+		struct kernel_plan plan = {.fail_at = at};
+
+		do {
+			plan.for_good = false;
+			play(s, &plan, false);
+			if (!kernel.name)
+				break;
+			runs++;
+			if (!may_fail_for_good())
+				continue;
+			plan.for_good = true;
+			play(s, &plan, plan.choice % 2);
+		} while (++plan.choice < kernel.choices);
+		if (!kernel.name)
+			break;
+	}
+	printf("%s: %u calls, %u failures\n", s->name, kernel.calls, runs);
+}
+END_TEST
+
+START_TEST(each_call_is_interrupted)
+{
+	const struct kernel_plan plan = {.interrupted = true};
+	const struct scenario *s = begin(_i);
+
+	play(s, &plan, false);
+	play(s, &plan, true);
+}
+END_TEST
+
+START_TEST(streams_move_byte_by_byte)
+{
+	const struct kernel_plan plan = {.one_byte = true};
+	const struct scenario *s = begin(_i);
+
+	play(s, &plan, false);
+	play(s, &plan, true);
+}
+END_TEST
+
+START_TEST(streams_move_byte_by_byte_interrupted)
+{
+	const struct kernel_plan plan = {.one_byte = true, .interrupted = true};
+
+	play(begin(_i), &plan, false);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("syscalls");
+	TCase *tests = tcase_create("syscalls");
+
+	tcase_add_loop_test(tests, each_call_fails, 0, (int)scenario_count);
+	tcase_add_loop_test(
+	    tests, each_call_is_interrupted, 0, (int)scenario_count);
+	tcase_add_loop_test(
+	    tests, streams_move_byte_by_byte, 0, (int)scenario_count);
+	tcase_add_loop_test(tests, streams_move_byte_by_byte_interrupted, 0,
+	    (int)scenario_count);
+	suite_add_tcase(suite, tests);
+
+	SRunner *runner = srunner_create(suite);
+
+	srunner_run_all(runner, CK_ENV);
+
+	int failed = srunner_ntests_failed(runner);
+
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
