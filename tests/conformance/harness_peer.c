@@ -118,12 +118,15 @@ int64_t rig_full(
 		return 0;
 	int writer = kind == RIG_PIPE;
 	if (kind != RIG_PIPE) {
-		port_small_buffers(fd[0]);
-		port_small_buffers(fd[1]);
+		port_buffers(fd[0], kind == RIG_TCP ? 65536 : 4096);
+		port_buffers(fd[1], kind == RIG_TCP ? 65536 : 4096);
 	}
-	/* What is on its way may make room when it has arrived. */
-	for (int64_t n; (n = port_fill(fd[writer])) > 0;)
+	/* What is on its way makes room when it has arrived. */
+	for (int64_t n; (n = port_fill(fd[writer])) > 0;) {
 		sum += n;
+		if (kind == RIG_TCP)
+			port_settle(fd[writer]);
+	}
 	*h = rig_adopt(rig, fd[writer]);
 	*peer = fd[!writer];
 	return sum;

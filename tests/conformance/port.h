@@ -75,7 +75,10 @@ void port_connect_with(pike_fd fd, const struct pike_addr *addr);
 pike_fd port_connect_start(const struct pike_addr *addr); /* no waiting */
 pike_fd port_accept(pike_fd listener);                    /* waits; or a code */
 int port_name(pike_fd fd, bool peer, struct pike_addr *addr);
-void port_small_buffers(pike_fd fd);
+/* Buffers of that size, which no longer grow by themselves; waiting until
+ * nothing that was sent is still on its way. */
+void port_buffers(pike_fd fd, int bytes);
+void port_settle(pike_fd fd);
 void port_finish_writing(pike_fd fd);
 void port_reset(pike_fd fd); /* closes; the peer of a TCP socket is reset */
 int port_send_urgent(pike_fd fd, char byte);

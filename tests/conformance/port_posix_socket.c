@@ -4,16 +4,32 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
+#ifdef __linux__
+#	include <linux/sockios.h>
+#endif
 
 #include "port_posix.h"
 
 #define WAIT_MS 10000
 
 /* -------------------------------------------------------------- sockets -- */
+
+static bool port_ready(pike_fd fd, short events, int timeout_ms)
+{
+	struct pollfd p = {(int)fd, events, 0};
+	int n;
+
+	do
+		n = poll(&p, 1, timeout_ms);
+	while (n < 0 && errno == EINTR);
+	MUST(n >= 0);
+	return n == 1;
+}
 
 static int port_type(int type)
 {
@@ -165,14 +181,30 @@ int port_unix_pair(int type, pike_fd fd[2])
 	return 0;
 }
 
-void port_small_buffers(pike_fd fd)
+void port_buffers(pike_fd fd, int bytes)
 {
-	int size = 4096;
+	socklen_t len = sizeof(bytes);
 
-	MUST(setsockopt((int)fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) ==
-	     0);
-	MUST(setsockopt((int)fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) ==
-	     0);
+	MUST(setsockopt((int)fd, SOL_SOCKET, SO_SNDBUF, &bytes, len) == 0);
+	MUST(setsockopt((int)fd, SOL_SOCKET, SO_RCVBUF, &bytes, len) == 0);
+}
+
+/* An acknowledgement may be held back for a while. */
+void port_settle(pike_fd fd)
+{
+#ifdef SIOCOUTQNSD
+	for (int i = 0; i < WAIT_MS; i++) {
+		int queued = 0, unsent = 0;
+		MUST(ioctl((int)fd, SIOCOUTQ, &queued) == 0);
+		MUST(ioctl((int)fd, SIOCOUTQNSD, &unsent) == 0);
+		if (queued == unsent)
+			return;
+		poll(NULL, 0, 1);
+	}
+	ck_abort_msg("what was sent does not arrive");
+#else
+	port_ready(fd, POLLOUT, 250);
+#endif
 }
 
 void port_finish_writing(pike_fd fd)
@@ -192,18 +224,6 @@ void port_reset(pike_fd fd)
 int port_send_urgent(pike_fd fd, char byte)
 {
 	return send((int)fd, &byte, 1, MSG_OOB) == 1 ? 0 : port_code();
-}
-
-static bool port_ready(pike_fd fd, short events, int timeout_ms)
-{
-	struct pollfd p = {(int)fd, events, 0};
-	int n;
-
-	do
-		n = poll(&p, 1, timeout_ms);
-	while (n < 0 && errno == EINTR);
-	MUST(n >= 0);
-	return n == 1;
 }
 
 bool port_is_readable(pike_fd fd)
