@@ -26,6 +26,7 @@ conformance_tests = \
 	tests/conformance/close_handle \
 	tests/conformance/close_queue \
 	tests/conformance/connect \
+	tests/conformance/connect_to \
 	tests/conformance/deadline \
 	tests/conformance/descriptor \
 	tests/conformance/eintr \

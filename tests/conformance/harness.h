@@ -253,6 +253,13 @@ void rig_tcp_pair(struct rig *rig, pike_handle h[2]);
 /* A listening handle on a loopback port, by pike; addr receives where. */
 pike_handle rig_listen(struct rig *rig, int family, struct pike_addr *addr);
 
+/*
+ * A plain listener on addr (port 0 becomes a real one) whose queue is full: a
+ * connect to it waits until somebody accepts. The rig closes it, and the
+ * callers that fill it.
+ */
+pike_fd rig_full_listener(struct rig *rig, struct pike_addr *addr);
+
 /* A handle of a new socket, by pike. */
 pike_handle rig_socket(struct rig *rig, int family, int type);
 

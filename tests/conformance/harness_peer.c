@@ -178,6 +178,18 @@ void rig_tcp_pair(struct rig *rig, pike_handle h[2])
 	expect_op(rig, op_close(listener), 0);
 }
 
+pike_fd rig_full_listener(struct rig *rig, struct pike_addr *addr)
+{
+	pike_fd listener = rig_own(rig, port_bound(addr, PIKE_SOCK_STREAM, 0));
+
+	for (int i = 0; i < 8; i++) {
+		pike_fd fd = rig_own(rig, port_connect_start(addr));
+		if (!port_is_writable(fd))
+			break;
+	}
+	return listener;
+}
+
 void rig_path(struct rig *rig, const char *name, char *path, size_t size)
 {
 	if (!rig->temp[0])

@@ -60,8 +60,9 @@ void port_limit_files(int spare);
 void port_tcp_pair(pike_fd fd[2]);
 int port_unix_pair(int type, pike_fd fd[2]);
 
-/* 127.0.0.1 or ::1, with port 0. */
+/* 127.0.0.1 or ::1, with port 0; 127.0.0.1 with a port that nobody has. */
 struct pike_addr port_loopback(int family);
+struct pike_addr port_nobody(void);
 
 /*
  * A socket bound to addr, listening if it is of a kind that can; addr becomes

@@ -109,6 +109,14 @@ pike_fd port_bound(struct pike_addr *addr, int type, int backlog)
 	return fd;
 }
 
+struct pike_addr port_nobody(void)
+{
+	struct pike_addr addr = port_loopback(PIKE_AF_INET);
+
+	port_close(port_bound(&addr, PIKE_SOCK_STREAM, 1));
+	return addr;
+}
+
 pike_fd port_connect(const struct pike_addr *addr, int type)
 {
 	pike_fd fd = port_socket(addr->family, type);
