@@ -196,6 +196,7 @@ CASE(connect_to_a_full_listener_waits_its_turn)
 
 	for (int i = 0; i < CALLERS; i++)
 		id[i] = submit(rig, op_to(PIKE_CONNECT_TO, &addr, 0));
+	memset(&addr, 0xff, sizeof(addr)); /* it was copied */
 	fence(rig);
 	ck_assert_int_gt(rig->in_flight, 0);
 	for (int i = 0; i < CALLERS; i++)
@@ -309,6 +310,7 @@ CASE(named_datagrams_wait_for_a_full_receiver)
 		out[i] = i;
 		id[i] = submit(rig, op_io_at(PIKE_SENDTO, h, &out[i], 4, &a));
 	}
+	memset(&a, 0xff, sizeof(a)); /* it was copied */
 	fence(rig);
 	expect_pending(rig, id[MANY - 1]);
 	expect_idle(rig);
