@@ -383,10 +383,10 @@ static bool day_passes(unsigned long fail)
 
 CASE(each_want_of_memory_is_survived)
 {
-	struct port_signals *signals = port_signals_take();
 	unsigned long fail = 1;
 
 	NEED_HEAP;
+	struct port_signals *signals = port_signals_take();
 	ck_assert(day_passes(0) == false);
 	while (!day_passes(fail)) {
 		ck_assert(port_signals_same(signals));

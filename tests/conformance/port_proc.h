@@ -83,6 +83,10 @@ const struct port_poller *port_poller_at(unsigned i);
  */
 unsigned port_fd_limit(unsigned want);
 
+/* By what a build is so much slower than usual that tests which do a thing a
+ * million times should do it less often; 1: it is not. */
+unsigned port_slow(void);
+
 /* How often the process has gone to sleep so far. */
 int64_t port_sleeps(void);
 

@@ -258,7 +258,10 @@ struct port_signals *port_signals_take(void)
 	return s;
 }
 
-/* The C library adds bits of its own to a disposition once it was set. */
+/*
+ * The C library adds bits of its own to a disposition once it was set, and
+ * where there is no handler the mask means nothing.
+ */
 static bool proc_action_same(
     const struct sigaction *a, const struct sigaction *b)
 {
@@ -267,13 +270,17 @@ static bool proc_action_same(
 
 	if ((a->sa_flags & bits) != (b->sa_flags & bits))
 		return false;
+	if (a->sa_flags & SA_SIGINFO && a->sa_sigaction != b->sa_sigaction)
+		return false;
+	if (a->sa_handler != b->sa_handler)
+		return false;
+	if (a->sa_handler == SIG_DFL || a->sa_handler == SIG_IGN)
+		return true;
 	for (int no = 1; no <= PROC_SIGNALS; no++)
 		if (sigismember(&a->sa_mask, no) !=
 		    sigismember(&b->sa_mask, no))
 			return false;
-	if (a->sa_flags & SA_SIGINFO)
-		return a->sa_sigaction == b->sa_sigaction;
-	return a->sa_handler == b->sa_handler;
+	return true;
 }
 
 bool port_signals_same(const struct port_signals *s)
@@ -391,6 +398,26 @@ unsigned port_fd_limit(unsigned want)
 	rl.rlim_cur = want < rl.rlim_max ? want : rl.rlim_max;
 	proc_must(setrlimit(RLIMIT_NOFILE, &rl) == 0, "setrlimit");
 	return was;
+}
+
+#if defined(__SANITIZE_ADDRESS__)
+#	define PROC_SLOW 4
+#elif defined(__SANITIZE_THREAD__)
+#	define PROC_SLOW 20
+#elif defined(__has_feature)
+#	if __has_feature(address_sanitizer)
+#		define PROC_SLOW 4
+#	elif __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#		define PROC_SLOW 20
+#	endif
+#endif
+#ifndef PROC_SLOW
+#	define PROC_SLOW 1
+#endif
+
+unsigned port_slow(void)
+{
+	return PROC_SLOW;
 }
 
 int64_t port_sleeps(void)

@@ -182,19 +182,25 @@ static volatile int handler_errno_kept;
 
 static void handler_post(int number)
 {
+	int before = errno;
+
 	(void)number;
 	errno = 4711;
 	if (pike_post(handler_q, NULL, handler_posts) == 0)
 		handler_posts = handler_posts + 1;
-	handler_errno_kept += errno == 4711;
+	handler_errno_kept = handler_errno_kept + (errno == 4711);
+	errno = before;
 }
 
 static void handler_wake(int number)
 {
+	int before = errno;
+
 	(void)number;
 	errno = 4711;
 	pike_wake(handler_q);
-	handler_errno_kept += errno == 4711;
+	handler_errno_kept = handler_errno_kept + (errno == 4711);
+	errno = before;
 }
 
 /* K169 */
