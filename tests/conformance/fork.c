@@ -231,19 +231,15 @@ static int child_lingers(void *arg)
  * A1: the child still holds the connection's descriptor, so its end is not
  * the end of what the system knows; what it goes on reporting is nobody's.
  */
-CASE(a_connection_that_a_child_holds_is_over_for_the_parent)
+static void fork_held(struct rig *rig, pike_handle h, pike_fd peer)
 {
 	struct inherited in = {.q = rig->q};
-	pike_fd peer;
 	char byte;
+	pike_id id = submit(rig, op_recv(h, &byte, 1));
 
-	rig_peer(rig, RIG_TCP, &in.h, &peer);
-	pike_id id = submit(rig, op_recv(in.h, &byte, 1));
 	fence(rig);
 	struct port_child *child = port_fork_begin(child_lingers, &in);
-	if (!child)
-		SKIP("no children here");
-	pike_id close = submit(rig, op_close(in.h));
+	pike_id close = submit(rig, op_close(h));
 	expect_error(rig, id, PIKE_ECANCELED);
 	expect_one(rig, close, 0, 0, 0);
 	for (int i = 0; i < 20; i++) {
@@ -251,9 +247,29 @@ CASE(a_connection_that_a_child_holds_is_over_for_the_parent)
 		fence(rig);
 		ck_assert_int_eq(drop_arrivals(rig), 0);
 	}
-	rig_close(rig);
 	port_fork_go(child);
 	ck_assert_int_eq(port_fork_end(child), 0);
+}
+
+CASE(a_connection_that_a_child_holds_is_over_for_the_parent)
+{
+	pike_handle h;
+	pike_fd peer;
+
+	rig_peer(rig, RIG_TCP, &h, &peer);
+	fork_held(rig, h, peer);
+}
+
+/* The same when pike itself has opened it, and it is alone to know it. */
+CASE(an_accepted_connection_that_a_child_holds_is_over_for_the_parent)
+{
+	struct pike_addr addr;
+	pike_handle l = rig_listen(rig, PIKE_AF_INET, &addr);
+	pike_fd peer = rig_own(rig, port_connect(&addr, PIKE_SOCK_STREAM));
+	struct pike_completion c = perform(rig, op_accept(l));
+
+	ck_assert_int_gt(c.res, 0);
+	fork_held(rig, c.res, peer);
 }
 
 /* K169: what the child gets stays with the child. */
@@ -364,6 +380,8 @@ int main(void)
 	area_add(a_childs_child_is_a_child_too);
 	area_add(a_queue_of_a_child_is_strange_to_its_child);
 	area_add(a_connection_that_a_child_holds_is_over_for_the_parent);
+	area_add(
+	    an_accepted_connection_that_a_child_holds_is_over_for_the_parent);
 	area_add(a_signal_in_the_child_is_not_the_parents);
 	area_add(a_child_of_a_busy_process_finds_no_lock_held);
 	area_add(all_that_pike_opens_is_closed_on_exec);
