@@ -277,9 +277,13 @@ enum pike__outcome pike__posix_connect(struct pike__handle *h,
 		return connect_begin(h, op, phase, r);
 	if (sys_getsockopt((int)h->fd, SOL_SOCKET, SO_ERROR, &err, &err_len))
 		err = errno;
-	if (!err &&
-	    sys_getpeername((int)h->fd, (struct sockaddr *)&sa, &len) == 0)
-		return connect_done(h, op, r);
+	if (!err) {
+		if (sys_getpeername((int)h->fd, (struct sockaddr *)&sa, &len) ==
+		    0)
+			return connect_done(h, op, r);
+		if (errno != ENOTCONN)
+			err = errno;
+	}
 	if (!err && sys_poll(&p, 1, 0) == 1 &&
 	    (p.revents & (POLLHUP | POLLERR)))
 		err = ECONNREFUSED; /* somebody else has asked for the reason */
