@@ -3,11 +3,13 @@
 #include "config.h"
 
 #include <check.h>
+#include <pike.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../unit/unit.h"
 #include "kernel.h"
 #include "kernel_calls.h"
 
@@ -20,8 +22,9 @@ struct kernel kernel;
 static struct {
 	const char *name;
 	bool is_over;
+	uint64_t seed; /* of a storm, as it began */
 	enum kernel_call failing;
-	bool tried[CALLS]; /* by turns, when each call is interrupted */
+	unsigned tries[CALLS];
 } state;
 
 void kernel_context(const char *name)
@@ -31,12 +34,15 @@ void kernel_context(const char *name)
 
 void kernel_blame(const char *format, ...)
 {
+	unsigned long long seed = state.seed;
 	char why[256];
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(why, sizeof why, format, args);
 	va_end(args);
+	if (seed)
+		ck_abort_msg("%s, storm %llu: %s", state.name, seed, why);
 	ck_abort_msg("%s%s%s, call %u is %s with error %d (%s)%s: %s",
 	    state.name, kernel.plan.one_byte ? ", byte by byte" : "",
 	    kernel.plan.interrupted ? ", interrupted" : "", kernel.plan.fail_at,
@@ -73,40 +79,92 @@ static int choose(enum kernel_call call, unsigned choice)
 		}
 	}
 	kernel.name = kernel_errors[call].name;
+	kernel.unmended |=
+	    call == CALL_sigaction || call == CALL_pthread_sigmask;
 	kernel.loud = kernel_errors[call].loud && !kernel.harmless;
 	state.failing = call;
 	return kernel.error;
 }
 
+/* One call in sixteen fails, with any of its errors. */
+static int storm(enum kernel_call call)
+{
+	uint64_t *seed = &kernel.plan.storm;
+	unsigned choices;
+
+	if (unit_below(seed, 16))
+		return 0;
+	choose(call, UINT32_MAX);
+	choices = kernel.choices;
+	kernel.harmless = false;
+	choose(call, unit_below(seed, choices));
+	kernel.harmless = kernel.loud = false;
+	return kernel.error;
+}
+
 /* Counts a call: the error that it shall end with, or 0. */
-int kernel_turn(enum kernel_call call)
+int kernel_turn(enum kernel_call call, int fd)
 {
 	if (state.is_over)
 		return 0;
 	if (++kernel.calls > CALLS_MAX)
 		kernel_blame("works without end");
-	if (kernel.calls == kernel.plan.fail_at)
+	if (kernel.plan.storm)
+		return storm(call);
+	if (kernel.calls == kernel.plan.fail_at) {
+		kernel.fd = fd;
 		return choose(call, kernel.plan.choice);
+	}
 	if (kernel.plan.for_good && kernel.name && call == state.failing)
 		return kernel.error;
-	if (kernel.plan.interrupted && may_be_interrupted(call)) {
-		state.tried[call] = !state.tried[call];
-		return state.tried[call] ? EINTR : 0;
-	}
+	/* Not each second time: that is how often some are made in a row. */
+	if (kernel.plan.interrupted && may_be_interrupted(call))
+		return state.tries[call]++ % 3 == 0 ? EINTR : 0;
 	return 0;
 }
 
-bool kernel_fails(enum kernel_call call)
+bool kernel_fails(enum kernel_call call, int fd)
 {
-	int error = kernel_turn(call);
+	int error = kernel_turn(call, fd);
 
 	if (error)
 		errno = error;
 	return error != 0;
 }
 
+bool kernel_was_for(int opcode)
+{
+	switch (state.failing) {
+	case CALL_accept4:
+	case CALL_recv:
+	case CALL_recvmsg:
+	case CALL_readv:
+	case CALL_preadv2:
+		return opcode == PIKE_ACCEPT || opcode == PIKE_READ ||
+		       opcode == PIKE_READV || opcode == PIKE_RECV ||
+		       opcode == PIKE_RECVFROM || opcode == PIKE_RECVMSG;
+	case CALL_connect:
+	case CALL_getpeername:
+	case CALL_getsockopt:
+		return opcode == PIKE_CONNECT || opcode == PIKE_CONNECT_TO;
+	case CALL_send:
+	case CALL_sendmsg:
+	case CALL_writev:
+	case CALL_pwritev2:
+		return opcode == PIKE_WRITE || opcode == PIKE_WRITEV ||
+		       opcode == PIKE_SEND || opcode == PIKE_SENDTO ||
+		       opcode == PIKE_SENDMSG;
+	case CALL_poll:
+		return opcode == PIKE_POLL;
+	default:
+		return false;
+	}
+}
+
 bool kernel_strict(void)
 {
+	if (kernel.plan.storm)
+		return false;
 	return !kernel.name || kernel.harmless;
 }
 
@@ -119,6 +177,8 @@ void kernel_begin(const struct kernel_plan *plan)
 	kernel_watch_none();
 	state.name = name;
 	kernel.plan = *plan;
+	kernel.fd = -1;
+	state.seed = plan->storm;
 	kernel.now = INT64_C(1000000000000000000);
 }
 

@@ -22,6 +22,7 @@ struct kernel_plan {
 	bool one_byte;     /* streams move one byte at a time */
 	bool interrupted;  /* each call that may says EINTR first */
 	bool is_all_timed; /* nothing but time ends a wait in this run */
+	uint64_t storm;    /* calls fail by chance, from this seed; 0: none */
 };
 
 struct kernel {
@@ -32,7 +33,9 @@ struct kernel {
 	int error;        /* that it failed with */
 	bool harmless;    /* the application shall notice nothing */
 	bool loud;        /* the application has to be told */
-	int64_t now;      /* monotonic, in ns */
+	int fd; /* that it was made on; -1: none, or it does not matter */
+	bool unmended; /* a call failed that puts things back */
+	int64_t now;   /* monotonic, in ns */
 };
 
 extern struct kernel kernel;
@@ -43,6 +46,9 @@ void kernel_install(void);
 /* Before and after a run. */
 void kernel_begin(const struct kernel_plan *plan);
 void kernel_end(void);
+
+/* Whether the call that failed was made to get on with such an op. */
+bool kernel_was_for(int opcode);
 
 /* Whether the run must go as if nothing happened. */
 bool kernel_strict(void);

@@ -64,7 +64,7 @@ static void make_edges(int epfd)
 /* Fails a transfer, which may be ready all the same. */
 static bool transfer_fails(enum kernel_call call, int fd)
 {
-	if (!kernel_fails(call))
+	if (!kernel_fails(call, fd))
 		return false;
 	if (errno == EAGAIN)
 		look_again(fd);
@@ -107,7 +107,7 @@ static bool is_stream(int fd)
  * others never are in progress. */
 static int fake_connect(int fd, const struct sockaddr *sa, socklen_t len)
 {
-	int error = kernel_turn(CALL_connect);
+	int error = kernel_turn(CALL_connect, fd);
 	bool slow = is_stream(fd) && sa->sa_family != AF_UNIX;
 
 	if (blocks(fd))
@@ -133,7 +133,7 @@ static int fake_accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 /* The descriptor is free whatever close says. */
 static int fake_close(int fd)
 {
-	int error = kernel_turn(CALL_close);
+	int error = kernel_turn(CALL_close, fd);
 
 	if (fd >= 0 && fd < DESCRIPTORS)
 		memset(&watch[fd], 0, sizeof *watch);
@@ -303,11 +303,12 @@ static int fake_epoll_ctl(
 {
 	int done;
 
-	if (kernel_fails(CALL_epoll_ctl)) {
+	if (kernel_fails(CALL_epoll_ctl, -1)) {
 		/* The library's own have small numbers; these two errors are
 		 * told by other names. */
-		kernel.loud |= command == EPOLL_CTL_ADD && errno != EPERM &&
-			       errno != EEXIST && event->data.u64 > UINT32_MAX;
+		kernel.loud |= !kernel.plan.storm && command == EPOLL_CTL_ADD &&
+			       errno != EPERM && errno != EEXIST &&
+			       event->data.u64 > UINT32_MAX;
 		return -1;
 	}
 	done = real.epoll_ctl(epfd, command, fd, event);
@@ -358,7 +359,7 @@ static int fake_epoll_pwait(int epfd, struct epoll_event *events, int max,
 {
 	int64_t timeout_ns = timeout_ms;
 
-	if (kernel_fails(CALL_epoll_pwait))
+	if (kernel_fails(CALL_epoll_pwait, -1))
 		return -1;
 	if (timeout_ms > 0)
 		timeout_ns *= 1000000;
@@ -370,7 +371,7 @@ static int fake_epoll_pwait2(int epfd, struct epoll_event *events, int max,
 {
 	int64_t timeout_ns = -1;
 
-	if (kernel_fails(CALL_epoll_pwait2))
+	if (kernel_fails(CALL_epoll_pwait2, -1))
 		return -1;
 	if (timeout)
 		timeout_ns =
@@ -382,7 +383,7 @@ static int fake_clock_gettime(clockid_t clock, struct timespec *ts)
 {
 	int64_t now = kernel.now;
 
-	if (kernel_fails(CALL_clock_gettime))
+	if (kernel_fails(CALL_clock_gettime, -1))
 		return -1;
 	if (clock == CLOCK_REALTIME)
 		now += INT64_C(3000000000000000);
@@ -394,15 +395,42 @@ static int fake_clock_gettime(clockid_t clock, struct timespec *ts)
 /* This one says no by 0. */
 static int fake_isatty(int fd)
 {
-	return kernel_fails(CALL_isatty) ? 0 : real.isatty(fd);
+	return kernel_fails(CALL_isatty, fd) ? 0 : real.isatty(fd);
 }
 
 /* This one returns its error. */
 static int fake_pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
 {
-	int error = kernel_turn(CALL_pthread_sigmask);
+	int error = kernel_turn(CALL_pthread_sigmask, -1);
 
 	return error ? error : real.pthread_sigmask(how, set, old);
+}
+
+static int fake_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
+{
+	if (timeout_ms && n)
+		kernel_blame("poll would block");
+	if (kernel_fails(CALL_poll, n ? fds->fd : -1))
+		return -1;
+	return real.poll(fds, n, timeout_ms);
+}
+
+static int fake_getsockopt(
+    int fd, int level, int name, void *value, socklen_t *len)
+{
+	if (kernel_fails(CALL_getsockopt, fd))
+		return -1;
+	return real.getsockopt(fd, level, name, value, len);
+}
+
+static int fake_getpeername(int fd, struct sockaddr *sa, socklen_t *len)
+{
+	if (kernel_fails(CALL_getpeername, fd)) {
+		if (errno == ENOTCONN && !kernel.plan.for_good)
+			look_again(fd);
+		return -1;
+	}
+	return real.getpeername(fd, sa, len);
 }
 
 /* ---- all others ---- */
@@ -410,7 +438,8 @@ static int fake_pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
 #define SYS(result, name, parameters, arguments)                               \
 	static result plain_##name parameters                                  \
 	{                                                                      \
-		return kernel_fails(CALL_##name) ? -1 : real.name arguments;   \
+		return kernel_fails(CALL_##name, -1) ? -1                      \
+						     : real.name arguments;    \
 	}
 #include "backend/sys.def"
 #undef SYS
@@ -436,6 +465,9 @@ void kernel_install(void)
 	pike__sys.epoll_pwait = fake_epoll_pwait;
 	pike__sys.epoll_pwait2 = fake_epoll_pwait2;
 	pike__sys.clock_gettime = fake_clock_gettime;
+	pike__sys.poll = fake_poll;
+	pike__sys.getsockopt = fake_getsockopt;
+	pike__sys.getpeername = fake_getpeername;
 	pike__sys.isatty = fake_isatty;
 	pike__sys.pthread_sigmask = fake_pthread_sigmask;
 }

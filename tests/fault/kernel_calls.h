@@ -12,10 +12,11 @@ enum kernel_call {
 	CALLS
 };
 
-/* Counts a call: the error that it shall end with, or 0. */
-int kernel_turn(enum kernel_call call);
+/* Counts a call on a descriptor (or -1): the error that it shall end with, or
+ * 0. */
+int kernel_turn(enum kernel_call call, int fd);
 /* The same, with errno set: whether it shall fail. */
-bool kernel_fails(enum kernel_call call);
+bool kernel_fails(enum kernel_call call, int fd);
 
 /* No poller knows any descriptor. */
 void kernel_watch_none(void);

@@ -155,6 +155,7 @@ struct run_op *run_submit(struct run *run, struct pike_op op)
 
 	ck_assert_int_lt(run->op_count, RUN_OPS);
 	*book = (struct run_op){.opcode = op.opcode, .flags = op.flags};
+	book->handle = op.handle;
 	book->len = op.len;
 	op.user_data = (void *)(uintptr_t)++run->op_count;
 	book->id = pike_submit(run->q, &op);
@@ -180,6 +181,20 @@ static bool wait_more(struct run *run)
 	return run_reap(run, must && !kernel.plan.is_all_timed ? -1 : SECOND);
 }
 
+/* An op whose own call failed has ended, or tries again: it does not wait for
+ * an edge that never comes. Others may wait for what was lost. */
+static void stuck_check(struct run *run, const struct run_op *op)
+{
+	pike_fd fd;
+
+	if (!op || op->done || !kernel.name || kernel.plan.for_good ||
+	    kernel.plan.storm || kernel.fd < 0 || !kernel_was_for(op->opcode))
+		return;
+	fd = op->handle ? pike_fd_of(run->q, op->handle) : kernel.fd;
+	if (fd == kernel.fd)
+		kernel_blame("%s waits on", pike_opcode_name(op->opcode));
+}
+
 bool run_ended(struct run *run, struct run_op *op)
 {
 	int patience = 50;
@@ -187,6 +202,7 @@ bool run_ended(struct run *run, struct run_op *op)
 	while (op && !op->done && (wait_more(run) || kernel_strict()))
 		if (--patience < 0)
 			break;
+	stuck_check(run, op);
 	return op && op->done;
 }
 
@@ -198,8 +214,10 @@ bool run_shot(struct run *run, struct run_op *op)
 	       (wait_more(run) || kernel_strict()))
 		if (--patience < 0)
 			break;
-	if (!op || op->shots == op->shots_seen)
+	if (!op || op->shots == op->shots_seen) {
+		stuck_check(run, op);
 		return false;
+	}
 	op->shots_seen++;
 	return true;
 }
@@ -344,9 +362,6 @@ static void process_mend(const struct process *before)
 /* Unless the very calls that put it back were made to fail. */
 static void process_check(const struct process *before)
 {
-	bool cannot =
-	    kernel.name && (!strcmp(kernel.name, "sigaction") ||
-			       !strcmp(kernel.name, "pthread_sigmask"));
 	struct process now;
 
 	process_look(&now);
@@ -354,7 +369,7 @@ static void process_check(const struct process *before)
 		kernel_blame("descriptors are left: %llx before, %llx after",
 		    (unsigned long long)before->open,
 		    (unsigned long long)now.open);
-	if (cannot) {
+	if (kernel.unmended) {
 		process_mend(before);
 		return;
 	}

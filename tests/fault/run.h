@@ -19,6 +19,7 @@ struct run_op {
 	pike_id id;
 	uint16_t opcode;
 	uint16_t flags;
+	pike_handle handle;
 	size_t len;
 	bool done;
 	unsigned shots; /* results with PIKE_MORE */

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -160,6 +161,29 @@ static void play_pipe(struct run *run)
 	    run_do(run, op_bytes(PIKE_WRITE, writer, out, 1)) == -PIKE_EPIPE);
 }
 
+/* Both ends of a terminal. */
+static void play_terminal(struct run *run)
+{
+	struct run_op *got;
+	pike_handle user, program;
+	char buf[16], path[64];
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	ck_assert_int_ge(master, 0);
+	ck_assert_int_eq(unlockpt(master), 0);
+	ck_assert_int_eq(ptsname_r(master, path, sizeof path), 0);
+	program = run_adopt(run, open(path, O_RDWR | O_NOCTTY | O_CLOEXEC));
+	user = run_adopt(run, master);
+	WANT(run, user > 0 && program > 0);
+	got = run_submit(run, op_bytes(PIKE_READ, program, buf, sizeof buf));
+	WANT(run,
+	    run_do(run, op_all(op_bytes(PIKE_WRITE, user, "hey\n", 4))) == 4);
+	WANT(run, run_ended(run, got) && got->res > 0 && buf[0] == 'h');
+	WANT(run, run_do(run, op_bytes(PIKE_WRITE, program, "x", 1)) == 1);
+	WANT(run, run_do(run, op_bytes(PIKE_READ, user, buf, sizeof buf)) > 0);
+	WANT(run, run_do(run, op_of(PIKE_CLOSE, program)) == 0);
+}
+
 static struct pike_op timer_of(int64_t due_ns, int64_t period_ns, uint32_t how)
 {
 	struct pike_op op = op_how(PIKE_TIMER, 0, how);
@@ -309,6 +333,7 @@ const struct scenario scenarios[] = {
     {"pipe, signals held", play_pipe, PIPE_OFF(PIKE_FEATURE_NOSIGNAL), false},
     {"pipe, polled", play_pipe, PIPE_OFF(PIKE_FEATURE_NOWAIT), false},
     {"pipe, with nothing", play_pipe, PIPE_OFF(PIKE_FEATURES_ALL), false},
+    {"terminal", play_terminal, {0}, false},
     {"timers", play_timers, {0}, true},
     {"signals", play_signals, {0}, false},
     {"events", play_events, {0}, false},

@@ -74,6 +74,20 @@ START_TEST(each_call_fails)
 }
 END_TEST
 
+/* Many calls fail in one run, by chance. */
+START_TEST(calls_fail_in_a_storm)
+{
+	const struct scenario *s = begin(_i);
+	uint64_t seed = unit_seed(s->name);
+
+	for (int i = 0; i < 150; i++) {
+		struct kernel_plan plan = {.storm = seed + (uint64_t)i * 7919};
+
+		play(s, &plan, i % 2);
+	}
+}
+END_TEST
+
 START_TEST(each_call_is_interrupted)
 {
 	const struct kernel_plan plan = {.interrupted = true};
@@ -108,6 +122,8 @@ int main(void)
 	TCase *tests = tcase_create("syscalls");
 
 	tcase_add_loop_test(tests, each_call_fails, 0, (int)scenario_count);
+	tcase_add_loop_test(
+	    tests, calls_fail_in_a_storm, 0, (int)scenario_count);
 	tcase_add_loop_test(
 	    tests, each_call_is_interrupted, 0, (int)scenario_count);
 	tcase_add_loop_test(
