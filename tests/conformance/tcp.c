@@ -138,6 +138,51 @@ CASE(data_comes_before_the_end)
 	expect_op_flags(rig, op_recv(h, in, sizeof(in)), 0, PIKE_EOF);
 }
 
+/* The edge that woke a recv has told of all that came with it. */
+CASE(rest_of_what_woke_a_recv_is_there_for_the_next)
+{
+	pike_handle h;
+	pike_fd peer;
+	char in[16];
+
+	for (int i = 0; i < 2; i++) {
+		rig_peer(rig, i ? RIG_UNIX : RIG_TCP, &h, &peer);
+		for (int round = 0; round < 3; round++) {
+			pike_id id = submit(rig, op_recv(h, in, 2));
+			fence(rig);
+			expect_pending(rig, id);
+			peer_write(rig, peer, "12345", 5);
+			expect_one(rig, id, 2, 0, 0);
+			fence(rig);
+			expect_op(rig, op_recv(h, in, 16), 3);
+			ck_assert_mem_eq(in, "345", 3);
+		}
+	}
+}
+
+/* Trap 14: nor is there another edge for an end that came with data. */
+CASE(end_that_came_with_data_is_there_for_the_next)
+{
+	pike_handle h;
+	pike_fd peer;
+	char in[16];
+
+	for (int i = 0; i < 4; i++) {
+		rig_peer(rig, i & 1 ? RIG_UNIX : RIG_TCP, &h, &peer);
+		pike_id id = submit(rig, op_recv(h, in, 16));
+		fence(rig);
+		expect_pending(rig, id);
+		peer_write(rig, peer, "12345", 5);
+		if (i & 2)
+			port_finish_writing(peer);
+		else
+			rig_drop(rig, peer);
+		expect_one(rig, id, 5, 0, 0);
+		fence(rig);
+		expect_op_flags(rig, op_recv(h, in, 16), 0, PIKE_EOF);
+	}
+}
+
 /* Trap 21. */
 CASE(sixty_four_kib_come_before_the_end)
 {
@@ -216,6 +261,25 @@ CASE(reset_reaches_both_directions)
 	struct pike_completion c = wait_one(rig, send);
 	ck_assert_int_lt(c.res, 0);
 	ck_assert(c.err == PIKE_ECONNRESET || c.err == PIKE_EPIPE);
+}
+
+/* Traps 71, 102: what a send has been told, a recv must not take for an end. */
+CASE(reset_that_a_send_saw_is_no_end_for_a_recv)
+{
+	static char out[1 << 20];
+	pike_handle h;
+	pike_fd peer;
+	char in;
+
+	rig_full(rig, RIG_TCP, &h, &peer);
+	pike_id send = submit(rig, op_send(h, out, sizeof(out)));
+	fence(rig);
+	expect_pending(rig, send);
+	rig_disown(rig, peer);
+	port_reset(peer);
+	expect_error(rig, send, PIKE_ECONNRESET);
+	expect_op(rig, op_recv(h, &in, 1), -PIKE_ECONNRESET);
+	expect_op(rig, op_recv(h, &in, 1), -PIKE_ECONNRESET);
 }
 
 CASE(reset_stays)
@@ -395,10 +459,13 @@ int main(void)
 	area_add(short_reads_need_no_more_from_the_peer);
 	area_add(orderly_end_is_zero_with_eof);
 	area_add(data_comes_before_the_end);
+	area_add(rest_of_what_woke_a_recv_is_there_for_the_next);
+	area_add(end_that_came_with_data_is_there_for_the_next);
 	area_add(sixty_four_kib_come_before_the_end);
 	area_add(reset_is_not_an_end);
 	area_add(reset_of_an_idle_connection_waits_for_the_next_recv);
 	area_add(reset_reaches_both_directions);
+	area_add(reset_that_a_send_saw_is_no_end_for_a_recv);
 	area_add(reset_stays);
 	area_add(half_close_by_the_peer_leaves_our_sending);
 	area_add(transfers_never_connected);
