@@ -275,8 +275,7 @@ enum pike_opcode {
 	 * pike_cancel_handle of handle. Completes after its targets. res: 0
 	 * (for a handle: how many ops), -PIKE_ENOENT, -PIKE_EALREADY,
 	 * -PIKE_EBADF (no such handle), -PIKE_EINVAL (an op that cannot be
-	 * cancelled: close, cancel). A negative id is refused by pike_submit.
-	 * Takes no timeout_ns. */
+	 * cancelled: close, cancel). Takes no timeout_ns. */
 	PIKE_CANCEL,
 
 	PIKE_OPCODES /* one more than the last */

@@ -147,8 +147,6 @@ static int detail_check(const struct pike_op *op)
 		/* What is left in the socket would be read again and again. */
 		return (op->flags & PIKE_ALL) && op->op_flags ? -PIKE_EINVAL
 							      : 0;
-	case PIKE_CANCEL:
-		return op->u.cancel.id < 0 ? -PIKE_EINVAL : 0;
 	default:
 		return 0;
 	}
