@@ -291,6 +291,35 @@ CASE(adopted_listener_gets_its_flag_back_with_the_queue)
 	ck_assert(port_is_open(fd));
 }
 
+CASE(adopted_connection_that_cannot_accept_keeps_its_flag)
+{
+	pike_handle h;
+	pike_fd fd[2];
+
+	rig_plain_pair(rig, RIG_TCP, fd);
+	h = rig_adopt(rig, fd[0]);
+	expect_op(rig, op_accept(h), -PIKE_EINVAL);
+	ck_assert(!port_is_nonblocking(fd[0]));
+	expect_op(rig, op_send(h, "x", 1), 1);
+	ck_assert(!port_is_nonblocking(fd[0]));
+}
+
+/* The caller may have the listener twice: the flag is of both. */
+CASE(closed_adopted_listener_gives_the_flag_back)
+{
+	struct pike_addr addr = port_loopback(PIKE_AF_INET);
+	pike_fd listener = port_bound(&addr, PIKE_SOCK_STREAM, 4);
+	pike_fd copy = rig_own(rig, port_dup(listener));
+	pike_handle h = rig_adopt(rig, rig_own(rig, listener));
+	pike_id id = submit(rig, op_accept(h));
+
+	fence(rig);
+	pike_id close = submit(rig, op_close(h));
+	expect_error(rig, id, PIKE_ECANCELED);
+	expect_one(rig, close, 0, 0, 0);
+	ck_assert(!port_is_nonblocking(copy));
+}
+
 CASE(adopted_nonblocking_listener_stays_so)
 {
 	struct pike_addr addr = port_loopback(PIKE_AF_INET);
@@ -327,6 +356,8 @@ int main(void)
 	area_add(emfile_ends_an_accept_that_waited);
 	area_add(adopted_listener_gets_its_flag_back);
 	area_add(adopted_listener_gets_its_flag_back_with_the_queue);
+	area_add(adopted_connection_that_cannot_accept_keeps_its_flag);
+	area_add(closed_adopted_listener_gives_the_flag_back);
 	area_add(adopted_nonblocking_listener_stays_so);
 	return area_end();
 }

@@ -113,6 +113,65 @@ CASE(multishot_ends_with_its_listener)
 	expect_one(rig, close, 0, 0, 0);
 }
 
+/* Accepts that stand behind others do not begin when the queue ends. */
+CASE(closing_queue_takes_no_more_connections)
+{
+	enum {
+		CALLERS = 8
+	};
+	struct pike_params params = {.shots_max = 1};
+	struct rig *other = rig_new(&params);
+	struct pike_addr addr = port_loopback(PIKE_AF_INET);
+	pike_fd listener =
+	    rig_own(rig, port_bound(&addr, PIKE_SOCK_STREAM, CALLERS));
+	pike_handle h = pike_adopt(other->q, listener, 0);
+	int left = 0;
+
+	for (int i = 0; i < CALLERS; i++)
+		rig_caller(rig, &addr, NULL);
+	pike_id id = submit(other, op_flags(op_accept(h), PIKE_MULTISHOT));
+	for (int i = 0; i < CALLERS; i++)
+		submit(other, op_accept(h));
+	ck_assert_int_gt(wait_one(other, id).res, 0);
+	drop_arrivals(other);
+	rig_close(other);
+	for (; port_is_readable(listener); left++)
+		rig_own(rig, port_accept(listener));
+	/* One was given out; another may have been taken for the next reap. */
+	ck_assert_int_ge(left, CALLERS - 2);
+}
+
+/* Trap 191: the few places for results are shared. */
+CASE(multishots_take_turns_at_the_places)
+{
+	enum {
+		CALLERS = 40
+	};
+	struct pike_params params = {.shots_max = 1};
+	struct pike_addr addr[2];
+	pike_handle h[2];
+	pike_id id[2];
+	int got[2] = {0, 0};
+
+	rig_close(rig);
+	rig_open(rig, &params);
+	for (int i = 0; i < 2; i++) {
+		h[i] = rig_listen(rig, PIKE_AF_INET, &addr[i]);
+		for (int n = 0; n < CALLERS; n++)
+			rig_caller(rig, &addr[i], NULL);
+	}
+	for (int i = 0; i < 2; i++)
+		id[i] = submit(rig, op_flags(op_accept(h[i]), PIKE_MULTISHOT));
+	for (int n = 0; n < CALLERS; n++) {
+		struct pike_completion c = wait_any(rig);
+		ck_assert_int_gt(c.res, 0);
+		got[c.id == id[1]]++;
+	}
+	ck_assert_int_ge(got[0], CALLERS / 4);
+	ck_assert_int_ge(got[1], CALLERS / 4);
+	rig_close(rig);
+}
+
 /* Shots that wait to be reaped are handles: queue close closes them. */
 CASE(unreaped_connections_are_closed_with_the_queue)
 {
@@ -164,6 +223,8 @@ int main(void)
 	area_add(multishot_writes_one_address_per_reap);
 	area_add(cancelled_multishot_leaves_the_rest_queued);
 	area_add(multishot_ends_with_its_listener);
+	area_add(closing_queue_takes_no_more_connections);
+	area_add(multishots_take_turns_at_the_places);
 	area_add(unreaped_connections_are_closed_with_the_queue);
 	area_add(emfile_ends_a_multishot_and_loses_nothing);
 	return area_end();

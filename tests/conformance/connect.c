@@ -317,6 +317,28 @@ CASE(connect_needs_an_address)
 	refuse(rig, op_at(PIKE_GETPEERNAME, h, NULL), PIKE_EINVAL);
 }
 
+/* To some systems an address of no family means: undo what there is. */
+CASE(address_of_no_family_undoes_nothing)
+{
+	struct pike_addr addr, none = {.family = PIKE_AF_SYSTEM, .len = 16};
+	pike_handle listener = rig_listen(rig, PIKE_AF_INET, &addr);
+	pike_handle h[2];
+	char in;
+
+	rig_tcp_pair(rig, h);
+	for (int i = 0; i < 2; i++) {
+		pike_handle fresh =
+		    rig_socket(rig, PIKE_AF_INET, PIKE_SOCK_STREAM);
+		expect_failure(rig, op_at(PIKE_CONNECT, fresh, &none));
+		expect_failure(rig, op_at(PIKE_CONNECT, listener, &none));
+		expect_failure(rig, op_at(PIKE_CONNECT, h[0], &none));
+		expect_op(rig, op_send(h[0], "x", 1), 1);
+		expect_op(rig, op_recv(h[1], &in, 1), 1);
+		rig_caller(rig, &addr, NULL);
+		none.family = PIKE_AF_UNSPEC;
+	}
+}
+
 CASE(connect_to_another_family)
 {
 	struct pike_addr addr = port_loopback(PIKE_AF_INET6);
@@ -404,6 +426,7 @@ int main(void)
 	area_add(nobody_is_ones_own_peer);
 	area_add(connect_on_what_is_no_socket);
 	area_add(connect_needs_an_address);
+	area_add(address_of_no_family_undoes_nothing);
 	area_add(connect_to_another_family);
 	area_add(adopted_socket_gets_its_flag_back);
 	area_add(adopted_socket_gets_its_flag_back_after_a_refusal);

@@ -261,6 +261,22 @@ CASE(descriptors_from_a_plain_sender)
 	ck_assert(port_same(rig_own(rig, got[1]), pair[1]));
 }
 
+/* The system drops them without a word when no byte carries them. */
+CASE(descriptors_without_a_byte)
+{
+	pike_fd pair[2];
+	struct pike_msg msg = {.fds = pair, .fd_count = 2};
+	pike_handle h[2];
+	char in;
+
+	rig_plain_pair(rig, RIG_PIPE, pair);
+	rig_pair(rig, RIG_UNIX, h);
+	struct pike_op op = op_msg(PIKE_SENDMSG, h[0], &msg);
+	expect_invalid(rig, op);
+	expect_op(rig, op_send(h[0], "x", 1), 1);
+	expect_op(rig, op_recv(h[1], &in, 1), 1);
+}
+
 CASE(descriptor_that_is_none)
 {
 	pike_fd bad = 3999;
@@ -368,6 +384,7 @@ int main(void)
 	area_add(descriptors_wait_in_the_row_of_sends);
 	area_add(descriptors_of_a_long_message_arrive_once);
 	area_add(descriptors_from_a_plain_sender);
+	area_add(descriptors_without_a_byte);
 	area_add(descriptor_that_is_none);
 	area_add(most_descriptors_of_a_message);
 	area_add(descriptors_that_the_process_may_not_have);

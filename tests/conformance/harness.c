@@ -349,19 +349,35 @@ void rig_expect_cancelled(
 	rig_expect(file, line, rig, id, -PIKE_ECANCELED, PIKE_ECANCELED, 0);
 }
 
-void rig_expect_invalid(
+/* Submits what may be refused: the code, at once or completed. */
+static int64_t rig_attempt(
     const char *file, int line, struct rig *rig, struct pike_op op)
 {
 	book_at(file, line);
 	op.user_data = rig;
 	pike_id id = pike_submit(rig->q, &op);
-	if (id == -PIKE_EINVAL)
-		return;
 	if (id < 0)
-		book_fail("%s was refused: %s", pike_opcode_name(op.opcode),
-		    pike_error_name(id));
+		return id;
 	book_enter(rig, &op, id);
-	rig_expect_result(file, line, rig, id, -PIKE_EINVAL, 0);
+	return rig_wait(file, line, rig, id).res;
+}
+
+void rig_expect_failure(
+    const char *file, int line, struct rig *rig, struct pike_op op)
+{
+	if (rig_attempt(file, line, rig, op) >= 0)
+		book_fail("%s did not fail", pike_opcode_name(op.opcode));
+}
+
+void rig_expect_invalid(
+    const char *file, int line, struct rig *rig, struct pike_op op)
+{
+	int64_t res = rig_attempt(file, line, rig, op);
+
+	if (res != -PIKE_EINVAL)
+		book_fail("%s gave %lld (%s), not -PIKE_EINVAL",
+		    pike_opcode_name(op.opcode), (long long)res,
+		    res < 0 ? pike_error_name(res) : "");
 }
 
 int drop_arrivals(struct rig *rig)

@@ -158,6 +158,9 @@ int rig_reap_max(struct rig *rig, unsigned max, int64_t timeout_ns);
  * refused, or completed, with -PIKE_EINVAL. */
 #define expect_invalid(rig, op) rig_expect_invalid(RIG_HERE, rig, op)
 
+/* Refused or completed with any error at all. */
+#define expect_failure(rig, op) rig_expect_failure(RIG_HERE, rig, op)
+
 /* The same for a completion with nothing but an error. */
 #define expect_error(rig, id, code)                                            \
 	rig_expect(RIG_HERE, rig, id, -(code), code, 0)
@@ -203,6 +206,8 @@ void rig_expect_result(const char *file, int line, struct rig *rig, pike_id id,
     int64_t res, uint32_t flags);
 void rig_expect_pending(
     const char *file, int line, struct rig *rig, pike_id id);
+void rig_expect_failure(
+    const char *file, int line, struct rig *rig, struct pike_op op);
 void rig_expect_invalid(
     const char *file, int line, struct rig *rig, struct pike_op op);
 void rig_expect_cancelled(

@@ -272,6 +272,19 @@ CASE(socket_ops_on_a_pipe)
 	expect_op(rig, op_shutdown(h[1], PIKE_SHUT_WRITE), -PIKE_ENOTSOCK);
 }
 
+/* What is said of a failed connect is said of sockets. */
+CASE(refused_connect_leaves_a_pipe_as_it_was)
+{
+	struct pike_addr addr = port_loopback(PIKE_AF_INET);
+	pike_handle h[2];
+	char in;
+
+	rig_pair(rig, RIG_PIPE, h);
+	expect_op(rig, op_at(PIKE_CONNECT, h[1], &addr), -PIKE_ENOTSOCK);
+	expect_op(rig, op_io(PIKE_WRITE, h[1], "x", 1), 1);
+	expect_op(rig, op_io(PIKE_READ, h[0], &in, 1), 1);
+}
+
 CASE(zero_lengths_on_a_pipe)
 {
 	struct pike_iovec none = {NULL, 0};
@@ -348,6 +361,35 @@ CASE(fifo_that_never_had_a_writer_is_at_its_end)
 	pike_handle h = rig_adopt(rig, reader);
 	expect_op_flags(rig, op_io(PIKE_READ, h, in, 4), 0, PIKE_EOF);
 	expect_op_flags(rig, op_io(PIKE_READ, h, in, 4), 0, PIKE_EOF);
+}
+
+/* A FIFO knows fewer ways not to block than a pipe does. */
+CASE(fifo_takes_a_long_write)
+{
+	static char out[300000], in[300000];
+	struct pike_iovec iov[3] = {{NULL, 0}, {out, 7}, {out + 7, 299993}};
+	char path[108];
+
+	rig_path(rig, "fifo", path, sizeof(path));
+	if (port_fifo(path) < 0)
+		SKIP("no FIFOs here");
+	pike_fd reader = rig_own(rig, port_open_fifo(path, true, false));
+	pike_handle h =
+	    rig_adopt(rig, rig_own(rig, port_open_fifo(path, false, true)));
+	for (unsigned i = 0; i < 2; i++) {
+		pattern_fill(out, sizeof(out), i);
+		struct pike_op op = i ? op_io(PIKE_WRITEV, h, iov, 3)
+				      : op_io(PIKE_WRITE, h, out, sizeof(out));
+		pike_id id = submit(rig, op_flags(op, PIKE_ALL));
+		fence(rig);
+		expect_pending(rig, id);
+		expect_op(rig, op_nop(), 0);
+		peer_read(rig, reader, in, sizeof(in));
+		expect_one(rig, id, sizeof(out), 0, 0);
+		pattern_check(in, sizeof(in), i);
+	}
+	struct pike_completion c = perform(rig, op_io(PIKE_WRITEV, h, iov, 3));
+	ck_assert_int_gt(c.res, 0);
 }
 
 /* Trap 60. */
@@ -437,10 +479,12 @@ int main(void)
 	area_add(wrong_end_of_a_pipe);
 	area_add(wrong_end_of_a_fifo);
 	area_add(socket_ops_on_a_pipe);
+	area_add(refused_connect_leaves_a_pipe_as_it_was);
 	area_add(zero_lengths_on_a_pipe);
 	area_add(cancelled_read_loses_no_byte);
 	area_add(fifo_ends_and_begins_again);
 	area_add(fifo_that_never_had_a_writer_is_at_its_end);
+	area_add(fifo_takes_a_long_write);
 	area_add(fifo_opened_both_ways);
 	area_add(regular_file_is_not_supported_yet);
 	area_add(directory_is_not_supported_yet);

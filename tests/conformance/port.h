@@ -118,9 +118,10 @@ int port_ttl_of(const void *control, size_t len);
 
 /* -- other kinds -- */
 
-void port_pipe(pike_fd fd[2]); /* [0] reads, [1] writes */
-int port_tty(pike_fd fd[2]);   /* [0] the master; raw; or -PIKE_ENOTSUP */
-pike_fd port_file(void);       /* a regular file, empty, that has no name */
+void port_pipe(pike_fd fd[2]);      /* [0] reads, [1] writes */
+int port_tty(pike_fd fd[2]);        /* [0] the master; raw; or -PIKE_ENOTSUP */
+void port_tty_collects(pike_fd fd); /* reads want 10 bytes, or 25 s */
+pike_fd port_file(void); /* a regular file, empty, that has no name */
 pike_fd port_directory(void);
 
 /* A fresh directory's path; its removal with all that is in it. */

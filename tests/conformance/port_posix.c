@@ -227,6 +227,16 @@ int port_tty(pike_fd fd[2])
 	return 0;
 }
 
+void port_tty_collects(pike_fd fd)
+{
+	struct termios tty;
+
+	MUST(tcgetattr((int)fd, &tty) == 0);
+	tty.c_cc[VMIN] = 10;
+	tty.c_cc[VTIME] = 250;
+	MUST(tcsetattr((int)fd, TCSANOW, &tty) == 0);
+}
+
 pike_fd port_file(void)
 {
 	char path[] = "/tmp/pike-test-XXXXXX";

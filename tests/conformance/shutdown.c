@@ -125,6 +125,41 @@ CASE(shutdown_of_a_listener_has_no_effect)
 	ck_assert_int_gt(wait_one(rig, accept).res, 0);
 }
 
+/* It needs no room to send, only that the sends before it have ended. */
+CASE(shutdown_waits_for_no_room)
+{
+	static char out[8 << 20];
+	pike_handle h;
+	pike_fd peer;
+
+	rig_peer(rig, RIG_TCP, &h, &peer);
+	struct pike_completion c = perform(rig, op_send(h, out, sizeof(out)));
+	ck_assert_int_gt(c.res, 0);
+	ck_assert_int_lt(c.res, sizeof(out));
+	expect_op(rig, op_shutdown(h, PIKE_SHUT_WRITE), 0);
+	peer_drain(rig, peer, c.res);
+	peer_expect_eof(peer);
+}
+
+CASE(shutdown_of_unix_sockets)
+{
+	pike_handle h[2], one;
+	char in;
+
+	one = rig_socket(rig, PIKE_AF_UNIX, PIKE_SOCK_STREAM);
+	expect_op(rig, op_shutdown(one, PIKE_SHUT_WRITE), -PIKE_ENOTCONN);
+	expect_op(rig, op_shutdown(one, PIKE_SHUT_READ), -PIKE_ENOTCONN);
+	one = rig_socket(rig, PIKE_AF_UNIX, PIKE_SOCK_DGRAM);
+	expect_op(rig, op_shutdown(one, PIKE_SHUT_WRITE), -PIKE_EOPNOTSUPP);
+	rig_pair(rig, RIG_DGRAM, h);
+	expect_op(rig, op_shutdown(h[0], PIKE_SHUT_WRITE), -PIKE_EOPNOTSUPP);
+	expect_op(rig, op_send(h[0], "x", 1), 1);
+	expect_op(rig, op_recv(h[1], &in, 1), 1);
+	rig_pair(rig, RIG_SEQPACKET, h);
+	expect_op(rig, op_shutdown(h[0], PIKE_SHUT_WRITE), 0);
+	expect_op_flags(rig, op_recv(h[1], &in, 1), 0, PIKE_EOF);
+}
+
 CASE(shutdown_flags_are_checked)
 {
 	pike_handle h[2];
@@ -145,6 +180,8 @@ int main(void)
 	area_add(shutdown_after_a_reset);
 	area_add(shutdown_never_connected);
 	area_add(shutdown_of_a_listener_has_no_effect);
+	area_add(shutdown_waits_for_no_room);
+	area_add(shutdown_of_unix_sockets);
 	area_add(shutdown_flags_are_checked);
 	return area_end();
 }

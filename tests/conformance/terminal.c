@@ -94,6 +94,25 @@ CASE(closed_terminal_leaves_nothing_open)
 	}
 }
 
+/* A terminal that collects: the system's read would wait for more. */
+CASE(terminal_that_waits_for_more_keeps_nobody)
+{
+	pike_fd fd[2];
+	char in[16];
+
+	if (port_tty(fd) < 0)
+		SKIP("no terminals here");
+	rig_own(rig, fd[0]);
+	port_tty_collects(fd[1]);
+	pike_handle h = rig_adopt(rig, rig_own(rig, fd[1]));
+	peer_write(rig, fd[0], "ab", 2);
+	pike_id id = submit(
+	    rig, op_deadline(op_io(PIKE_READ, h, in, 16), 50 * NS_PER_MS));
+	expect_op(rig, op_nop(), 0);
+	struct pike_completion c = wait_one(rig, id);
+	ck_assert(c.res == 2 || c.res == -PIKE_ETIME);
+}
+
 /* Trap 142: to the master, the slave's end is an end like any other. */
 CASE(terminal_whose_slave_has_gone)
 {
@@ -139,6 +158,7 @@ int main(void)
 	area_add(nonblock_flag_of_a_terminal_is_left_alone);
 	area_add(nonblock_flag_of_a_master_is_put_back);
 	area_add(closed_terminal_leaves_nothing_open);
+	area_add(terminal_that_waits_for_more_keeps_nobody);
 	area_add(terminal_whose_slave_has_gone);
 	area_add(terminal_whose_output_is_full);
 	return area_end();

@@ -84,6 +84,17 @@ CASE(closed_unix_peer_gives_epipe_and_no_signal)
 }
 
 /* Trap 132: how the end looks is not promised; what came before it is. */
+CASE(transfers_of_a_stream_never_connected)
+{
+	pike_handle h = rig_socket(rig, PIKE_AF_UNIX, PIKE_SOCK_STREAM);
+	char in[4] = "";
+
+	expect_op(rig, op_recv(h, in, 4), -PIKE_ENOTCONN);
+	expect_op(rig, op_io(PIKE_READ, h, in, 4), -PIKE_ENOTCONN);
+	expect_op(rig, op_send(h, in, 4), -PIKE_ENOTCONN);
+	expect_op(rig, op_io(PIKE_WRITE, h, in, 4), -PIKE_ENOTCONN);
+}
+
 CASE(data_before_a_careless_end_is_not_lost)
 {
 	pike_handle h;
@@ -329,6 +340,28 @@ CASE(named_datagrams_wait_for_a_full_receiver)
 		expect_one(rig, id[i], 4, 0, 0);
 }
 
+/* To set a peer needs no room at the last one. */
+CASE(peer_is_set_while_the_last_is_full)
+{
+	struct pike_addr a = rig_unix_addr(rig, "full");
+	struct pike_addr b = rig_unix_addr(rig, "next");
+	pike_handle h = rig_socket(rig, PIKE_AF_UNIX, PIKE_SOCK_DGRAM);
+	struct pike_completion c;
+	char in;
+
+	rig_own(rig, port_bound(&a, PIKE_SOCK_DGRAM, 0));
+	pike_fd next = rig_own(rig, port_bound(&b, PIKE_SOCK_DGRAM, 0));
+	expect_op(rig, op_at(PIKE_CONNECT, h, &a), 0);
+	do
+		c = perform(rig, op_deadline(op_send(h, "x", 1), NS_PER_MS));
+	while (c.res == 1);
+	ck_assert_int_eq(c.res, -PIKE_ETIME);
+	expect_op(rig, op_at(PIKE_CONNECT, h, &b), 0);
+	expect_op(rig, op_send(h, "y", 1), 1);
+	peer_read(rig, next, &in, 1);
+	ck_assert_int_eq(in, 'y');
+}
+
 CASE(datagrams_to_nobody)
 {
 	struct pike_addr missing = rig_unix_addr(rig, "missing");
@@ -415,6 +448,7 @@ int main(void)
 	area_add(names_of_both_ends);
 	area_add(half_close_of_a_unix_stream);
 	area_add(closed_unix_peer_gives_epipe_and_no_signal);
+	area_add(transfers_of_a_stream_never_connected);
 	area_add(data_before_a_careless_end_is_not_lost);
 	area_add(path_that_is_missing);
 	area_add(path_that_is_stale);
@@ -427,6 +461,7 @@ int main(void)
 	area_add(datagrams_keep_their_borders);
 	area_add(datagrams_wait_for_a_full_receiver);
 	area_add(named_datagrams_wait_for_a_full_receiver);
+	area_add(peer_is_set_while_the_last_is_full);
 	area_add(datagrams_to_nobody);
 	area_add(seqpacket_by_path);
 	area_add(seqpacket_cuts_what_does_not_fit);

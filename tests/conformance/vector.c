@@ -70,6 +70,35 @@ CASE(fifteen_hundred_segments_by_pipe)
 	many_segments(rig, RIG_PIPE);
 }
 
+/* A datagram goes whole or not at all. */
+CASE(datagram_of_too_many_segments)
+{
+	enum {
+		COUNT = 1100
+	};
+	static char out[COUNT], in[2 * COUNT];
+	static struct pike_iovec iov[COUNT];
+	pike_handle h[2];
+
+	rig_pair(rig, RIG_DGRAM, h);
+	for (int i = 0; i < COUNT; i++)
+		iov[i] = (struct pike_iovec){&out[i], 1};
+	struct pike_msg msg = {.iov = iov, .iov_count = COUNT};
+	const struct pike_op ops[] = {op_io(PIKE_WRITEV, h[0], iov, COUNT),
+	    op_io(PIKE_SENDMSG, h[0], &msg, 1)};
+	for (int i = 0; i < 2; i++) {
+		struct pike_completion c = perform(rig, ops[i]);
+		if (c.res < 0) {
+			ck_assert_int_eq(c.res, -PIKE_EMSGSIZE);
+			continue;
+		}
+		ck_assert_int_eq(c.res, COUNT);
+		expect_op(rig, op_recv(h[1], in, sizeof(in)), COUNT);
+	}
+	expect_op(rig, op_send(h[0], "ok", 2), 2);
+	expect_op(rig, op_recv(h[1], in, sizeof(in)), 2);
+}
+
 /* "Arrays of up to PIKE_IOV_COPIED": the array may go, what it names stays. */
 CASE(short_arrays_are_copied)
 {
@@ -379,6 +408,7 @@ int main(void)
 	area_add(segments_go_and_come_in_order);
 	area_add(fifteen_hundred_segments_by_tcp);
 	area_add(fifteen_hundred_segments_by_pipe);
+	area_add(datagram_of_too_many_segments);
 	area_add(short_arrays_are_copied);
 	area_add(short_arrays_are_copied_when_sending);
 	area_add(long_arrays_are_left_as_they_are);
