@@ -56,7 +56,8 @@ static void random_steps(struct pike__inbox *in, uint64_t *state)
 		int64_t res;
 
 		if (unit_below(state, 2)) {
-			bool put = pike__inbox_put(in, (char *)0 + last, last);
+			bool put =
+			    pike__inbox_put(in, (void *)(intptr_t)last, last);
 
 			UNIT_CHECK(put == !full);
 			last += put;
@@ -67,7 +68,7 @@ static void random_steps(struct pike__inbox *in, uint64_t *state)
 		if (empty)
 			continue;
 		UNIT_EQ(res, first);
-		UNIT_EQ((char *)data - (char *)0, first);
+		UNIT_EQ((intptr_t)data, first);
 		first++;
 	}
 }
@@ -96,41 +97,42 @@ END_TEST
 /* -- threads -- */
 
 #define PRODUCERS 4
-#define EACH      30000
 
 struct producer {
 	pthread_t thread;
 	struct pike__inbox *in;
-	int64_t next; /* that is expected of it; the consumer's */
+	int64_t count; /* that it puts */
+	int64_t next;  /* that is expected of it; the consumer's */
 };
 
 static void *produce(void *arg)
 {
 	struct producer *p = arg;
 
-	for (int64_t i = 0; i < EACH; i++)
+	for (int64_t i = 0; i < p->count; i++)
 		while (!pike__inbox_put(p->in, p, i))
 			sched_yield();
 	return NULL;
 }
 
 /* Nothing is lost, nothing comes twice, and each thread's come in order. */
-static void race(uint32_t size)
+static void race(uint32_t size, uint32_t each)
 {
 	static struct producer producers[PRODUCERS];
 	struct pike__inbox in;
 	int64_t taken = 0;
 
 	ck_assert(pike__inbox_open(&in, size));
-	inbox_age(&in, (UINT32_MAX - EACH) & ~(size - 1));
+	inbox_age(&in, (UINT32_MAX - each) & ~(size - 1));
 	for (int i = 0; i < PRODUCERS; i++) {
 		producers[i].in = &in;
+		producers[i].count = each;
 		producers[i].next = 0;
 		ck_assert_int_eq(pthread_create(&producers[i].thread, NULL,
 				     produce, &producers[i]),
 		    0);
 	}
-	while (taken < (int64_t)PRODUCERS * EACH) {
+	while (taken < (int64_t)PRODUCERS * each) {
 		struct producer *p;
 		void *data;
 		int64_t res;
@@ -154,14 +156,14 @@ static void race(uint32_t size)
 
 START_TEST(inbox_of_four_threads)
 {
-	race(1024);
+	race(1024, 30000);
 }
 END_TEST
 
 /* Nearly always full, so that puts fail and cells are used again at once. */
 START_TEST(inbox_of_four_threads_full)
 {
-	race(2);
+	race(2, 3000);
 }
 END_TEST
 

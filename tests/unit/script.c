@@ -41,7 +41,8 @@ static struct {
 	char given[LINE];
 } state;
 
-static void line_add(char *line, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void line_add(
+    char *line, const char *format, ...)
 {
 	size_t used = strlen(line);
 	va_list args;
