@@ -264,8 +264,9 @@ PIKE__COLD static int reap_any(struct pike_queue *q,
 		max = INT_MAX;
 	if (q->paused)
 		pike__resume(q);
-	pike__expire(q);
-	if (q->unpolled++ >= UNPOLLED_MAX)
+	/* When time is up the system is asked first: what has ended in time
+	 * shall not be told that it has not. */
+	if (q->unpolled++ >= UNPOLLED_MAX || pike__wait_limit(q, -1) == 0)
 		wait_for_events(q, 0);
 	n = take(q, out, max);
 	if (!n)
