@@ -74,6 +74,17 @@ bool pike__cut(
 	return false;
 }
 
+int pike__posix_ask(int fd, int events)
+{
+	struct pollfd p = {.fd = fd, .events = (short)events};
+	int n;
+
+	do {
+		n = sys_poll(&p, 1, 0);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -1 : p.revents;
+}
+
 /* ---- one call ---- */
 
 static bool writes(const struct pike_op *op)
@@ -279,7 +290,7 @@ static enum pike__outcome transfer_failed(struct pike__handle *h,
 /* Zero bytes read where some were asked for. */
 static void ended(struct pike__handle *h, size_t moved, struct pike__result *r)
 {
-	struct pollfd p = {.fd = (int)h->fd, .events = POLLRDHUP};
+	int events;
 
 	r->res = (int64_t)moved;
 	if (h->gone) {
@@ -289,9 +300,11 @@ static void ended(struct pike__handle *h, size_t moved, struct pike__result *r)
 		return;
 	}
 	/* An empty message looks like the end of a sequence of them. */
-	if (h->kind == PIKE__SOCKET_PACKET &&
-	    (sys_poll(&p, 1, 0) != 1 || !(p.revents & (POLLRDHUP | POLLHUP))))
-		return;
+	if (h->kind == PIKE__SOCKET_PACKET) {
+		events = pike__posix_ask((int)h->fd, POLLRDHUP);
+		if (events < 0 || !(events & (POLLRDHUP | POLLHUP)))
+			return;
+	}
 	r->flags |= PIKE_EOF;
 }
 
@@ -367,16 +380,16 @@ bool pike__posix_transferred(struct pike_queue *q, struct pike__handle *h,
 static enum pike__outcome try_poll(
     struct pike__handle *h, const struct pike_op *op, struct pike__result *r)
 {
-	struct pollfd p = {.fd = (int)h->fd, .events = (short)op->op_flags};
+	int events = pike__posix_ask((int)h->fd, (int)op->op_flags);
 
-	if (sys_poll(&p, 1, 0) < 0 && errno != EINTR) {
+	if (events < 0) {
 		pike__posix_error(r, errno);
 		return PIKE__DONE;
 	}
-	*r = (struct pike__result){.res = p.revents & ~POLLNVAL};
-	if (p.revents & POLLNVAL)
+	*r = (struct pike__result){.res = events & ~POLLNVAL};
+	if (events & POLLNVAL)
 		pike__posix_error(r, EBADF);
-	return p.revents ? PIKE__DONE : PIKE__BLOCKED;
+	return events ? PIKE__DONE : PIKE__BLOCKED;
 }
 
 /* Whether an op is one that this kind of descriptor cannot do. */

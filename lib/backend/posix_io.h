@@ -90,6 +90,10 @@ void pike__posix_connected(struct pike__handle *h);
 /* Converts an address: 0, or -1 with errno. */
 int pike__posix_name(
     const struct pike_addr *addr, struct sockaddr_storage *sa, socklen_t *len);
+/* Which of these poll events, or POLLERR and the like, hold of a descriptor
+ * now: 0 for none, -1 with errno. */
+int pike__posix_ask(int fd, int events);
+
 /* The system's MSG_ flags for PIKE_MSG_. */
 int pike__posix_msg_flags(uint32_t flags);
 

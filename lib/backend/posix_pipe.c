@@ -74,9 +74,8 @@ static void cut_to_pipe_buf(struct pike__cut *cut)
  */
 static ssize_t guarded(int fd, struct pike__cut *cut, bool writing)
 {
-	struct pollfd p = {.fd = fd, .events = writing ? POLLOUT : POLLIN};
 	int flags = sys_fcntl(fd, F_GETFL, 0);
-	int ready;
+	int events;
 
 	if (flags >= 0 &&
 	    (flags & O_ACCMODE) == (writing ? O_RDONLY : O_WRONLY)) {
@@ -84,12 +83,12 @@ static ssize_t guarded(int fd, struct pike__cut *cut, bool writing)
 		return -1;
 	}
 	if (flags < 0 || !(flags & O_NONBLOCK)) {
-		ready = sys_poll(&p, 1, 0);
-		if (ready == 0)
+		events = pike__posix_ask(fd, writing ? POLLOUT : POLLIN);
+		if (events == 0)
 			errno = EAGAIN;
-		if (ready <= 0)
+		if (events <= 0)
 			return -1;
-		if (p.revents & POLLNVAL) {
+		if (events & POLLNVAL) {
 			errno = EBADF;
 			return -1;
 		}
@@ -132,9 +131,9 @@ ssize_t pike__posix_read(
 	done = guarded(fd, cut, false);
 	/* The master of a terminal whose last slave has closed. */
 	if (done < 0 && errno == EIO && h->kind == PIKE__TERMINAL) {
-		struct pollfd p = {.fd = fd, .events = POLLIN};
+		int events = pike__posix_ask(fd, POLLIN);
 
-		if (sys_poll(&p, 1, 0) == 1 && (p.revents & POLLHUP))
+		if (events > 0 && (events & POLLHUP))
 			return 0;
 		errno = EIO;
 	}

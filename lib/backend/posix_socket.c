@@ -271,7 +271,7 @@ enum pike__outcome pike__posix_connect(struct pike__handle *h,
 	socklen_t len = sizeof sa;
 	int err = 0;
 	socklen_t err_len = sizeof err;
-	struct pollfd p = {.fd = (int)h->fd, .events = POLLOUT};
+	int events;
 
 	if (*phase == 0)
 		return connect_begin(h, op, phase, r);
@@ -284,9 +284,12 @@ enum pike__outcome pike__posix_connect(struct pike__handle *h,
 		if (errno != ENOTCONN)
 			err = errno;
 	}
-	if (!err && sys_poll(&p, 1, 0) == 1 &&
-	    (p.revents & (POLLHUP | POLLERR)))
-		err = ECONNREFUSED; /* somebody else has asked for the reason */
+	if (!err) {
+		events = pike__posix_ask((int)h->fd, POLLOUT);
+		if (events > 0 && (events & (POLLHUP | POLLERR)))
+			err = ECONNREFUSED; /* somebody else asked for the
+					       reason */
+	}
 	if (!err) {
 		h->lane[PIKE__WRITES].state &= (uint8_t)~PIKE__READY;
 		return PIKE__BLOCKED;
