@@ -62,26 +62,29 @@ static bool may_be_interrupted(enum kernel_call call)
 	return false;
 }
 
-/* The error of this number, and what it means to the application. */
+/* The error of this number (in a circle), and what it means. */
 static int choose(enum kernel_call call, unsigned choice)
 {
-	bool harmless = false;
+	const int *errors = kernel_errors[call].errors;
 
 	kernel.choices = 0;
-	for (const int *e = kernel_errors[call].errors; *e; e++) {
-		if (*e == BAR) {
-			harmless = true;
-			continue;
-		}
-		if (kernel.choices++ == choice) {
-			kernel.error = *e;
-			kernel.harmless = harmless;
-		}
+	for (const int *e = errors; *e; e++)
+		kernel.choices += *e != BAR;
+	choice %= kernel.choices;
+	kernel.harmless = false;
+	for (const int *e = errors; *e; e++) {
+		kernel.error = *e;
+		if (*e == BAR)
+			kernel.harmless = true;
+		else if (choice-- == 0)
+			break;
 	}
 	kernel.name = kernel_errors[call].name;
 	kernel.unmended |=
 	    call == CALL_sigaction || call == CALL_pthread_sigmask;
-	kernel.loud = kernel_errors[call].loud && !kernel.harmless;
+	/* A connect's EAGAIN is told by another name, or another try. */
+	kernel.loud = kernel_errors[call].loud && !kernel.harmless &&
+		      kernel.error != EAGAIN;
 	state.failing = call;
 	return kernel.error;
 }
@@ -90,14 +93,10 @@ static int choose(enum kernel_call call, unsigned choice)
 static int storm(enum kernel_call call)
 {
 	uint64_t *seed = &kernel.plan.storm;
-	unsigned choices;
 
 	if (unit_below(seed, 16))
 		return 0;
-	choose(call, UINT32_MAX);
-	choices = kernel.choices;
-	kernel.harmless = false;
-	choose(call, unit_below(seed, choices));
+	choose(call, unit_below(seed, UINT32_MAX));
 	kernel.harmless = kernel.loud = false;
 	return kernel.error;
 }

@@ -53,8 +53,12 @@ bool kernel_was_for(int opcode);
 /* Whether the run must go as if nothing happened. */
 bool kernel_strict(void);
 
-/* Open descriptors, by a bit each of the first 64 (more is a failure). */
-uint64_t kernel_descriptors(void);
+/* Which descriptors are open, of the first so many; more are a failure. */
+#define KERNEL_DESCRIPTORS 128
+struct kernel_descriptors {
+	bool open[KERNEL_DESCRIPTORS];
+};
+void kernel_look(struct kernel_descriptors *d);
 
 /* Fails the test, saying first what was made to happen. */
 void kernel_blame(const char *format, ...)

@@ -14,8 +14,7 @@
 #	define RWF_NOSIGNAL 0x00000100
 #endif
 
-#define DESCRIPTORS 64
-#define PATIENCE_MS 5000 /* only spent by a test that fails */
+#define PATIENCE_MS 2000 /* only spent by a test that fails */
 
 static struct pike__sys real;
 
@@ -24,7 +23,7 @@ static struct kernel_watch {
 	int epfd;
 	bool again;
 	struct epoll_event event;
-} watch[DESCRIPTORS];
+} watch[KERNEL_DESCRIPTORS];
 
 /* In vain, in this run. */
 static int waited_ms;
@@ -44,13 +43,13 @@ void kernel_watch_none(void)
  */
 static void look_again(int fd)
 {
-	if (fd < DESCRIPTORS)
+	if (fd < KERNEL_DESCRIPTORS)
 		watch[fd].again = true;
 }
 
 static void make_edges(int epfd)
 {
-	for (int fd = 0; fd < DESCRIPTORS; fd++) {
+	for (int fd = 0; fd < KERNEL_DESCRIPTORS; fd++) {
 		struct kernel_watch *w = &watch[fd];
 
 		if (!w->again || w->epfd != epfd)
@@ -135,7 +134,7 @@ static int fake_close(int fd)
 {
 	int error = kernel_turn(CALL_close, fd);
 
-	if (fd >= 0 && fd < DESCRIPTORS)
+	if (fd >= 0 && fd < KERNEL_DESCRIPTORS)
 		memset(&watch[fd], 0, sizeof *watch);
 	if (real.close(fd) < 0)
 		kernel_blame("descriptor %d is closed, but not open", fd);
@@ -312,7 +311,7 @@ static int fake_epoll_ctl(
 		return -1;
 	}
 	done = real.epoll_ctl(epfd, command, fd, event);
-	if (done == 0 && fd < DESCRIPTORS) {
+	if (done == 0 && fd < KERNEL_DESCRIPTORS) {
 		struct kernel_watch *w = &watch[fd];
 
 		w->again = false;
@@ -472,14 +471,10 @@ void kernel_install(void)
 	pike__sys.pthread_sigmask = fake_pthread_sigmask;
 }
 
-uint64_t kernel_descriptors(void)
+void kernel_look(struct kernel_descriptors *d)
 {
-	uint64_t open = 0;
-
-	for (int fd = 0; fd < DESCRIPTORS; fd++)
-		if (real.fcntl(fd, F_GETFD, 0) >= 0)
-			open |= UINT64_C(1) << fd;
-	if (real.fcntl(DESCRIPTORS, F_GETFD, 0) >= 0)
+	for (int fd = 0; fd < KERNEL_DESCRIPTORS; fd++)
+		d->open[fd] = real.fcntl(fd, F_GETFD, 0) >= 0;
+	if (d->open[KERNEL_DESCRIPTORS - 1])
 		kernel_blame("too many descriptors");
-	return open;
 }

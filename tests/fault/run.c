@@ -329,7 +329,7 @@ static void run_clear(struct run *run)
 
 /* What belongs to the process, and has to be left as it was found. */
 struct process {
-	uint64_t open;
+	struct kernel_descriptors descriptors;
 	sigset_t mask;
 	struct sigaction action[3];
 };
@@ -339,7 +339,7 @@ static const int process_signals[] = {SIGUSR1, SIGUSR2, SIGPIPE};
 static void process_look(struct process *p)
 {
 	memset(p, 0, sizeof *p);
-	p->open = kernel_descriptors();
+	kernel_look(&p->descriptors);
 	pthread_sigmask(SIG_SETMASK, NULL, &p->mask);
 	for (int i = 0; i < 3; i++) {
 		sigaction(process_signals[i], NULL, &p->action[i]);
@@ -365,10 +365,10 @@ static void process_check(const struct process *before)
 	struct process now;
 
 	process_look(&now);
-	if (now.open != before->open)
-		kernel_blame("descriptors are left: %llx before, %llx after",
-		    (unsigned long long)before->open,
-		    (unsigned long long)now.open);
+	for (int fd = 0; fd < KERNEL_DESCRIPTORS; fd++)
+		if (now.descriptors.open[fd] != before->descriptors.open[fd])
+			kernel_blame("descriptor %d is %s", fd,
+			    now.descriptors.open[fd] ? "left" : "gone");
 	if (kernel.unmended) {
 		process_mend(before);
 		return;

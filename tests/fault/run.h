@@ -13,7 +13,7 @@
 #include "kernel.h"
 
 #define RUN_OPS     8192
-#define RUN_HANDLES 32
+#define RUN_HANDLES 96
 
 struct run_op {
 	pike_id id;
@@ -55,6 +55,7 @@ struct scenario {
 	void (*play)(struct run *run);
 	struct pike_params params;
 	bool is_all_timed;
+	bool is_long; /* and says little new: each call fails in one way */
 };
 
 extern const struct scenario scenarios[];

@@ -10,11 +10,14 @@
 
 /* In scenarios_net.c; the others are in scenarios_local.c. */
 void play_tcp_echo(struct run *run);
+void play_ping_pong(struct run *run);
 void play_tcp_steps(struct run *run);
 void play_tcp_refused(struct run *run);
 void play_tcp_ends(struct run *run);
 void play_udp(struct run *run);
+void play_few_connections(struct run *run);
 void play_many_connections(struct run *run);
+void play_crowd(struct run *run);
 void play_adopted_listener(struct run *run);
 
 static inline struct pike_op op_of(int opcode, pike_handle h)

@@ -116,7 +116,49 @@ void play_tcp_echo(struct run *run)
 	WANT(run, run_ended(run, end) && end->res == 0);
 }
 
-/* Step by step, over IPv6 where there is one, with vectors and messages. */
+/* Requests that find the server waiting, as most do. */
+void play_ping_pong(struct run *run)
+{
+	enum {
+		ROUNDS = 4,
+		LEN = 40
+	};
+	struct pike_addr at;
+	pike_handle listener, h[2];
+	unsigned char there[LEN], back[LEN];
+
+	listener = listen_at(run, "127.0.0.1:0", 0, &at);
+	WANT(run, listener > 0 && connect_pair(run, listener, &at, h));
+	for (int i = 0; i < ROUNDS; i++) {
+		struct pike_op send[2];
+		struct run_op *ping, *pong;
+
+		ping = run_submit(run, op_bytes(PIKE_RECV, h[1], there, LEN));
+		pong = run_submit(run, op_bytes(PIKE_RECV, h[0], back, LEN));
+		WANT(run, run_reap(run, 0) == 0);
+		send[0] = op_bytes(PIKE_SEND, h[0], stream_bytes, LEN / 2);
+		send[1] = op_bytes(PIKE_SEND, h[1], stream_bytes + i, LEN);
+		WANT(run, run_do(run, op_all(send[0])) == LEN / 2);
+		WANT(run, run_ended(run, ping) && ping->res > 0);
+		WANT(run, stream_arrived(there, (size_t)ping->res));
+		for (int64_t n = ping->res; n < LEN / 2; n += ping->res) {
+			ping = run_submit(
+			    run, op_bytes(PIKE_RECV, h[1], there, LEN));
+			WANT(run, run_ended(run, ping) && ping->res > 0);
+		}
+		WANT(run, run_do(run, op_all(send[1])) == LEN);
+		WANT(run, run_ended(run, pong) && pong->res > 0);
+		WANT(run,
+		    memcmp(back, stream_bytes + i, (size_t)pong->res) == 0);
+		for (int64_t n = pong->res; n < LEN; n += pong->res) {
+			pong = run_submit(
+			    run, op_bytes(PIKE_RECV, h[0], back, LEN));
+			WANT(run, run_ended(run, pong) && pong->res > 0);
+		}
+	}
+}
+
+/* Step by step, with vectors and messages. */
 void play_tcp_steps(struct run *run)
 {
 	struct pike_addr at, peer = {0};
@@ -165,8 +207,10 @@ void play_tcp_steps(struct run *run)
 void play_tcp_refused(struct run *run)
 {
 	struct pike_op op = op_of(PIKE_SOCKET, 0);
+	struct run_op *early;
 	struct pike_addr at;
 	pike_handle h;
+	char byte;
 
 	h = listen_at(run, "127.0.0.1:0", 0, &at);
 	WANT(run, h > 0);
@@ -177,11 +221,13 @@ void play_tcp_refused(struct run *run)
 	op.u.socket.type = PIKE_SOCK_STREAM;
 	h = run_do(run, op);
 	WANT(run, h > 0);
+	early = run_submit(run, op_bytes(PIKE_RECV, h, &byte, 1));
 	WANT(run,
 	    run_do(run, op_named(PIKE_CONNECT, h, &at)) == -PIKE_ECONNREFUSED);
+	WANT(run, run_ended(run, early) && early->res < 0);
 	WANT(run, run_do(run, op_named(PIKE_CONNECT, h, &at)) == -PIKE_EINVAL);
 	WANT(run, run_do(run, op_bytes(PIKE_SEND, h, "x", 1)) == -PIKE_EPIPE);
-	run_do(run, op_bytes(PIKE_RECV, h, &at, 1));
+	WANT(run, run_do(run, op_bytes(PIKE_RECV, h, &byte, 1)) < 0);
 }
 
 /* Each way that an op can be ended from outside, with all kinds pending. */
@@ -255,25 +301,52 @@ void play_udp(struct run *run)
 	WANT(run, got->result_flags == 0);
 }
 
-/* More connections than there is room for results. */
-void play_many_connections(struct run *run)
+/* More connections than there is room for results, or than are taken in a row;
+ * polls hear of them. */
+static void many_connections(struct run *run, int count)
 {
-	enum {
-		CONNECTIONS = 5
-	};
+	struct run_op *poll;
 	struct pike_addr at;
 	struct run_op *accept;
 	pike_handle listener;
 
 	listener = listen_at(run, "127.0.0.1:0", 0, &at);
 	WANT(run, listener > 0);
-	accept = run_submit(run, op_many(op_of(PIKE_ACCEPT, listener)));
-	for (int i = 0; i < CONNECTIONS; i++)
+	poll =
+	    run_submit(run, op_many(op_how(PIKE_POLL, listener, PIKE_POLL_IN)));
+	for (int i = 0; i < count; i++)
 		WANT(run, run_do(run, op_named(PIKE_CONNECT_TO, 0, &at)) > 0);
-	for (int i = 0; i < CONNECTIONS; i++)
+	WANT(run, run_shot(run, poll) && (poll->res & PIKE_POLL_IN));
+	poll =
+	    run_submit(run, op_many(op_how(PIKE_POLL, listener, PIKE_POLL_IN)));
+	WANT(run, run_shot(run, poll) && (poll->res & PIKE_POLL_IN));
+	accept = run_submit(run, op_many(op_of(PIKE_ACCEPT, listener)));
+	for (int i = 0; i < count; i++)
 		WANT(run, run_shot(run, accept) && accept->res > 0);
 	WANT(run, pike_cancel(run->q, accept->id) == 0);
 	WANT(run, run_ended(run, accept) && accept->res == -PIKE_ECANCELED);
+}
+
+void play_few_connections(struct run *run)
+{
+	many_connections(run, 5);
+}
+
+void play_many_connections(struct run *run)
+{
+	many_connections(run, 18);
+}
+
+/* Connections that need memory for their handles. */
+void play_crowd(struct run *run)
+{
+	struct pike_op op = op_of(PIKE_SOCKET, 0);
+
+	op.u.socket.domain = PIKE_AF_INET;
+	op.u.socket.type = PIKE_SOCK_DGRAM;
+	for (int i = 0; i < 60; i++)
+		WANT(run, run_do(run, op) > 0);
+	many_connections(run, 4);
 }
 
 /* Sockets of the caller's, which would block, and are left as they were. */

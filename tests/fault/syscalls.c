@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include <check.h>
+#include <errno.h>
 #include <string.h>
 
 #include "../unit/unit.h"
@@ -41,36 +42,50 @@ static const struct scenario *begin(int number)
 	return s;
 }
 
-/* What would never end when it fails for good: to wait, to ask for the time. */
+/* What would never end when it fails for good: to wait, to ask for the time, to
+ * try again. */
 static bool may_fail_for_good(void)
 {
-	return !kernel.harmless && strncmp(kernel.name, "epoll_pwait", 11) &&
+	return !kernel.harmless && kernel.error != EAGAIN &&
+	       strncmp(kernel.name, "epoll_pwait", 11) &&
 	       strcmp(kernel.name, "clock_gettime");
+}
+
+/* One call, with one of its errors, and as often as it may: false when the
+ * scenario makes no such call. */
+static bool play_failure(const struct scenario *s, unsigned at, unsigned choice)
+{
+	struct kernel_plan plan = {.fail_at = at, .choice = choice};
+
+	play(s, &plan, false);
+	if (!kernel.name)
+		return false;
+	if (!may_fail_for_good())
+		return true;
+	plan.for_good = true;
+	play(s, &plan, (at + choice) % 2);
+	return true;
 }
 
 START_TEST(each_call_fails)
 {
 	const struct scenario *s = begin(_i);
-	unsigned runs = 0;
+	unsigned failures = 0;
+	unsigned at = 0;
 
-	for (unsigned at = 1;; at++) {
-		struct kernel_plan plan = {.fail_at = at};
+	do {
+		unsigned choice = 0;
 
-		do {
-			plan.for_good = false;
-			play(s, &plan, false);
-			if (!kernel.name)
-				break;
-			runs++;
-			if (!may_fail_for_good())
-				continue;
-			plan.for_good = true;
-			play(s, &plan, plan.choice % 2);
-		} while (++plan.choice < kernel.choices);
-		if (!kernel.name)
+		at++;
+		if (!play_failure(s, at, s->is_long ? at : 0))
 			break;
-	}
-	printf("%s: %u calls, %u failures\n", s->name, kernel.calls, runs);
+		while (++choice < kernel.choices && !s->is_long) {
+			play_failure(s, at, choice);
+			failures++;
+		}
+		failures++;
+	} while (kernel.name);
+	printf("%s: %u calls, %u failures\n", s->name, at - 1, failures);
 }
 END_TEST
 
