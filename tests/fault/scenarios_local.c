@@ -148,6 +148,10 @@ static void play_pipe(struct run *run)
 	}
 	WANT(run, run_ended(run, all) && all->res == LOTS);
 	WANT(run, memcmp(in, out, LOTS) == 0);
+	all = run_submit(run, op_all(op_bytes(PIKE_READ, reader, in, 200)));
+	WANT(run,
+	    run_do(run, op_all(op_bytes(PIKE_WRITE, writer, out, 200))) == 200);
+	WANT(run, run_ended(run, all) && all->res == 200);
 	all = run_submit(run, op_bytes(PIKE_READ, reader, in, 1));
 	WANT(run, run_do(run, op_bytes(PIKE_WRITE, writer, NULL, 0)) == 0);
 	WANT(run, run_do(run, op_of(PIKE_CLOSE, writer)) == 0);
@@ -214,35 +218,77 @@ static void play_timers(struct run *run)
 	run_submit(run, timer_of(INT64_MAX, 0, PIKE_TIMER_ABSOLUTE));
 }
 
-static void play_signals(struct run *run)
+static struct pike_op signal_of(uint64_t set, struct pike_signal_info *info)
 {
-	struct pike_signal_info info = {0};
 	struct pike_op op = op_of(PIKE_SIGNAL, 0);
-	struct run_op *once, *often;
+
+	op.u.signal.set = set;
+	op.buf = info;
+	op.len = info ? sizeof *info : 0;
+	return op;
+}
+
+/* Submits, and sees that it waits: else the signal would be the process's. */
+static struct run_op *await_signal(struct run *run, struct pike_op op)
+{
+	struct run_op *book = run_submit(run, op);
+
+	run_reap(run, 0);
+	return book && !book->done ? book : NULL;
+}
+
+static void raise_blocked(int number)
+{
 	sigset_t set, before;
 
-	op.u.signal.set = PIKE_SIGNAL_BIT(PIKE_SIGUSR1);
-	op.buf = &info;
-	op.len = sizeof info;
-	once = run_submit(run, op);
-	op = op_of(PIKE_SIGNAL, 0);
-	op.u.signal.set =
-	    PIKE_SIGNAL_BIT(PIKE_SIGUSR1) | PIKE_SIGNAL_BIT(PIKE_SIGUSR2);
-	often = run_submit(run, op_many(op));
-	run_reap(run, 0);
-	WANT(run, once && often && !once->done && !often->done);
+	sigemptyset(&set);
+	sigaddset(&set, number);
+	pthread_sigmask(SIG_BLOCK, &set, &before);
+	raise(number);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* One op, several, one of many results that are told singly. */
+static void play_signals(struct run *run)
+{
+	const uint64_t usr1 = PIKE_SIGNAL_BIT(PIKE_SIGUSR1);
+	const uint64_t usr2 = PIKE_SIGNAL_BIT(PIKE_SIGUSR2);
+	struct pike_signal_info info = {0}, each = {0};
+	struct run_op *once, *often;
+
+	once = await_signal(run, signal_of(usr1, &info));
+	WANT(run, once);
+	often = await_signal(run, op_many(signal_of(usr1 | usr2, &each)));
+	WANT(run, often);
 	raise(SIGUSR1);
+	raise_blocked(SIGUSR2);
 	WANT(run, run_ended(run, once) && once->res == PIKE_SIGUSR1);
 	WANT(run, info.number == PIKE_SIGUSR1 && info.pid == getpid());
 	WANT(run, run_shot(run, often) && often->res == PIKE_SIGUSR1);
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR2);
-	pthread_sigmask(SIG_BLOCK, &set, &before);
-	raise(SIGUSR2);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	WANT(run, each.number == PIKE_SIGUSR1);
 	WANT(run, run_shot(run, often) && often->res == PIKE_SIGUSR2);
+	WANT(run, each.number == PIKE_SIGUSR2);
 	WANT(run, pike_cancel(run->q, often->id) == 0);
 	WANT(run, run_ended(run, often) && often->res == -PIKE_ECANCELED);
+}
+
+/* What comes between two ops is kept, and a cancel does not lose it. */
+static void play_signals_between(struct run *run)
+{
+	const uint64_t usr1 = PIKE_SIGNAL_BIT(PIKE_SIGUSR1);
+	struct run_op *op = await_signal(run, signal_of(usr1, NULL));
+
+	WANT(run, op);
+	raise(SIGUSR1);
+	WANT(run, run_ended(run, op) && op->res == PIKE_SIGUSR1);
+	raise(SIGUSR1);
+	op = run_submit(run, signal_of(usr1, NULL));
+	WANT(run, run_ended(run, op) && op->res == PIKE_SIGUSR1);
+	op = await_signal(run, signal_of(usr1, NULL));
+	WANT(run, op);
+	raise(SIGUSR1);
+	WANT(run, pike_cancel(run->q, op->id) == 0);
+	WANT(run, run_ended(run, op) && op->res == PIKE_SIGUSR1);
 }
 
 static bool is_shown(pike_fd fd)
@@ -341,6 +387,7 @@ const struct scenario scenarios[] = {
     {"terminal", play_terminal, {0}, false, false},
     {"timers", play_timers, {0}, true, false},
     {"signals", play_signals, {0}, false, false},
+    {"signals between", play_signals_between, {0}, false, false},
     {"events", play_events, {0}, false, false},
     {"file", play_file, {0}, false, false},
 };
