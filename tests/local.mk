@@ -29,6 +29,7 @@ conformance_tests = \
 	tests/conformance/connect_to \
 	tests/conformance/deadline \
 	tests/conformance/descriptor \
+	tests/conformance/edge \
 	tests/conformance/eintr \
 	tests/conformance/fork \
 	tests/conformance/idle \

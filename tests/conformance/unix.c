@@ -305,7 +305,7 @@ CASE(datagrams_wait_for_a_full_receiver)
 }
 
 /* Trap 136: nor does the room of another socket make an event on ours. */
-CASE(named_datagrams_wait_for_a_full_receiver)
+static void full_receiver(struct rig *rig, pike_handle h)
 {
 	enum {
 		MANY = 100
@@ -316,7 +316,6 @@ CASE(named_datagrams_wait_for_a_full_receiver)
 	pike_fd to = rig_own(rig, port_bound(&a, PIKE_SOCK_DGRAM, 0));
 	pike_fd other =
 	    rig_own(rig, port_socket(PIKE_AF_UNIX, PIKE_SOCK_DGRAM));
-	pike_handle h = rig_socket(rig, PIKE_AF_UNIX, PIKE_SOCK_DGRAM);
 	int others = 0;
 	uint32_t in;
 
@@ -338,6 +337,24 @@ CASE(named_datagrams_wait_for_a_full_receiver)
 	}
 	for (int i = 0; i < MANY; i++)
 		expect_one(rig, id[i], 4, 0, 0);
+}
+
+CASE(named_datagrams_wait_for_a_full_receiver)
+{
+	full_receiver(rig, rig_socket(rig, PIKE_AF_UNIX, PIKE_SOCK_DGRAM));
+}
+
+/* To Linux each try is a change of the sender's own socket: who listens for
+ * changes there must not take it for one. */
+CASE(named_datagrams_wait_while_a_recv_does)
+{
+	pike_handle h = rig_socket(rig, PIKE_AF_UNIX, PIKE_SOCK_DGRAM);
+	char in[4];
+	pike_id recv = submit(rig, op_recv(h, in, 4));
+
+	fence(rig);
+	full_receiver(rig, h);
+	expect_cancelled(rig, recv);
 }
 
 /* To set a peer needs no room at the last one. */
@@ -461,6 +478,7 @@ int main(void)
 	area_add(datagrams_keep_their_borders);
 	area_add(datagrams_wait_for_a_full_receiver);
 	area_add(named_datagrams_wait_for_a_full_receiver);
+	area_add(named_datagrams_wait_while_a_recv_does);
 	area_add(peer_is_set_while_the_last_is_full);
 	area_add(datagrams_to_nobody);
 	area_add(seqpacket_by_path);
