@@ -306,6 +306,25 @@ CASE(dup_of_a_closed_descriptor_disturbs_nobody)
 	ck_assert_int_eq(in, 'x');
 }
 
+/* Trap 1: nor is what the system remembers of the old number in the way. */
+CASE(dup_comes_back_under_the_closed_number)
+{
+	pike_fd fd[2];
+	char in;
+
+	rig_plain_pair(rig, RIG_UNIX, fd);
+	pike_fd copy = rig_own(rig, port_dup(fd[0]));
+	for (int i = 0; i < 3; i++) {
+		pike_handle h = rig_adopt(rig, fd[0]);
+		pike_id id = submit(rig, op_recv(h, &in, 1));
+		fence(rig);
+		peer_write(rig, fd[1], "x", 1);
+		expect_one(rig, id, 1, 0, 0);
+		expect_op(rig, op_close(h), 0);
+		rig_own(rig, port_dup_as(copy, fd[0]));
+	}
+}
+
 CASE(closing_one_of_two_dups_leaves_the_other)
 {
 	pike_fd fd[2];
@@ -361,6 +380,7 @@ int main(void)
 	area_add(reused_number_gets_nothing_of_the_old_connection);
 	area_add(event_of_the_same_batch_does_not_reach_a_reused_number);
 	area_add(dup_of_a_closed_descriptor_disturbs_nobody);
+	area_add(dup_comes_back_under_the_closed_number);
 	area_add(closing_one_of_two_dups_leaves_the_other);
 	area_add(queue_close_closes_only_what_pike_opened);
 	return area_end();
