@@ -233,7 +233,8 @@ CASE(emfile_keeps_the_connection_queued)
 	pike_handle h = rig_listen(rig, PIKE_AF_INET, &addr);
 
 	pike_fd fd = rig_caller(rig, &addr, NULL);
-	port_limit_files(0);
+	if (!port_limit_files(0))
+		SKIP("no limit of descriptors here");
 	expect_op(rig, op_accept(h), -PIKE_EMFILE);
 	expect_idle(rig);
 	port_limit_files(-1);
@@ -248,7 +249,10 @@ CASE(emfile_ends_an_accept_that_waited)
 
 	fence(rig);
 	pike_fd fd = rig_own(rig, port_socket(PIKE_AF_INET, PIKE_SOCK_STREAM));
-	port_limit_files(0);
+	if (!port_limit_files(0)) {
+		expect_cancelled(rig, id);
+		SKIP("no limit of descriptors here");
+	}
 	port_connect_with(fd, &addr);
 	expect_error(rig, id, PIKE_EMFILE);
 	expect_idle(rig);

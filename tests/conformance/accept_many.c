@@ -202,7 +202,8 @@ CASE(emfile_ends_a_multishot_and_loses_nothing)
 
 	for (int i = 0; i < 3; i++)
 		fd[i] = rig_caller(rig, &addr, NULL);
-	port_limit_files(1);
+	if (!port_limit_files(1))
+		SKIP("no limit of descriptors here");
 	pike_id id = submit(rig, op_flags(op_accept(h), PIKE_MULTISHOT));
 	struct pike_completion c = wait_one(rig, id);
 	ck_assert_uint_eq(c.flags, PIKE_MORE);

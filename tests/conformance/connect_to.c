@@ -92,7 +92,8 @@ CASE(connect_to_without_a_descriptor)
 	struct pike_addr addr;
 
 	rig_listen(rig, PIKE_AF_INET, &addr);
-	port_limit_files(0);
+	if (!port_limit_files(0))
+		SKIP("no limit of descriptors here");
 	expect_op(rig, op_to(PIKE_CONNECT_TO, &addr, 0), -PIKE_EMFILE);
 	port_limit_files(-1);
 	ck_assert_int_gt(perform(rig, op_to(PIKE_CONNECT_TO, &addr, 0)).res, 0);

@@ -344,7 +344,8 @@ CASE(descriptors_that_the_process_may_not_have)
 	rig_plain_pair(rig, RIG_PIPE, pair);
 	rig_pair(rig, RIG_UNIX, h);
 	pass(rig, h[0], pair, 2);
-	port_limit_files(1);
+	if (!port_limit_files(1))
+		SKIP("no limit of descriptors here");
 	msg.fds = got;
 	msg.fd_count = 2;
 	struct pike_completion c =

@@ -50,9 +50,9 @@ void port_close(pike_fd fd);
 /*
  * Lets the process open only spare more descriptors than now; spare < 0 puts
  * the limit back. The numbers in use must have no gaps, so it also fills them,
- * and empties them again.
+ * and empties them again. False: limits do not bite here (under some tools).
  */
-void port_limit_files(int spare);
+bool port_limit_files(int spare);
 
 /* -- sockets; all of them close-on-exec -- */
 

@@ -173,7 +173,7 @@ static struct rlimit port_limit;
 static int port_fillers[FDS_SEEN];
 static int port_filler_count;
 
-void port_limit_files(int spare)
+static void port_limit_set(int spare)
 {
 	if (port_filler_count == 0)
 		MUST(getrlimit(RLIMIT_NOFILE, &port_limit) == 0);
@@ -194,6 +194,34 @@ void port_limit_files(int spare)
 	struct rlimit tight = port_limit;
 	tight.rlim_cur = (rlim_t)(top + 1 + spare);
 	MUST(setrlimit(RLIMIT_NOFILE, &tight) == 0);
+}
+
+/* Whether a connection that finds no descriptor stays where it is: a tool that
+ * plays the kernel may take it first and then find that it must not. */
+static bool port_limits_hold(void)
+{
+	struct pike_addr addr = port_loopback(PIKE_AF_INET);
+	pike_fd listener = port_bound(&addr, PIKE_SOCK_STREAM, 1);
+	pike_fd caller = port_connect(&addr, PIKE_SOCK_STREAM);
+
+	MUST(listener >= 0 && caller >= 0);
+	port_limit_set(0);
+	pike_fd fd = port_accept(listener);
+	port_limit_set(-1);
+	bool hold = fd == -PIKE_EMFILE && port_is_readable(listener);
+	if (fd >= 0)
+		port_close(fd);
+	port_close(caller);
+	port_close(listener);
+	return hold;
+}
+
+bool port_limit_files(int spare)
+{
+	if (spare >= 0 && !port_limits_hold())
+		return false;
+	port_limit_set(spare);
+	return true;
 }
 
 /* ---------------------------------------------------------- other kinds -- */

@@ -78,7 +78,8 @@ CASE(socket_without_a_descriptor)
 {
 	struct pike_addr addr = port_loopback(PIKE_AF_INET);
 
-	port_limit_files(0);
+	if (!port_limit_files(0))
+		SKIP("no limit of descriptors here");
 	expect_op(rig, op_socket(PIKE_AF_INET, PIKE_SOCK_STREAM), -PIKE_EMFILE);
 	expect_op(rig, op_to(PIKE_LISTEN_TO, &addr, 0), -PIKE_EMFILE);
 	port_limit_files(-1);
