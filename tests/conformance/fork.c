@@ -327,13 +327,48 @@ CASE(a_child_of_a_busy_process_finds_no_lock_held)
 	atomic_store(&fork_stop, false);
 	struct port_thread *thread = port_thread_start(fork_busy, &params);
 	bool able = true;
-	for (int i = 0; i < 50 && able; i++)
+	for (unsigned i = 0; i < 50 / port_slow() && able; i++)
 		able = fork_run(child_own, &params);
 	atomic_store(&fork_stop, true);
 	port_thread_join(thread);
 	if (!able)
 		SKIP("no children here");
 	expect_op(rig, op_nop(), 0);
+}
+
+/* It goes without a word, with ops under way. */
+static int child_dies(void *arg)
+{
+	struct inherited *in = arg;
+	struct pike_params params = {0};
+	struct pike_completion c;
+	struct pike_queue *q;
+	static char byte;
+
+	rig_params(&params);
+	CHILD(pike_queue_open(&q, &params) == 0);
+	pike_handle h = pike_adopt(q, in->fd, 0);
+	CHILD(h > 0);
+	struct pike_op op = op_recv(h, &byte, 1);
+	CHILD(pike_submit(q, &op) > 0);
+	op = op_timer(INT64_MAX);
+	CHILD(pike_submit(q, &op) > 0);
+	CHILD(pike_reap(q, &c, 1, 0) == 0);
+	return 0;
+}
+
+/* L176 */
+CASE(a_process_that_dies_with_ops_under_way_ends_its_connections)
+{
+	struct inherited in = {0};
+	pike_fd fd[2];
+
+	rig_plain_pair(rig, RIG_TCP, fd);
+	in.fd = fd[0];
+	if (!fork_run(child_dies, &in))
+		SKIP("no children here");
+	rig_drop(rig, fd[0]);
+	peer_expect_eof(fd[1]);
 }
 
 /* L174: a program that the process becomes sees only what is its own. */
@@ -384,6 +419,7 @@ int main(void)
 	    an_accepted_connection_that_a_child_holds_is_over_for_the_parent);
 	area_add(a_signal_in_the_child_is_not_the_parents);
 	area_add(a_child_of_a_busy_process_finds_no_lock_held);
+	area_add(a_process_that_dies_with_ops_under_way_ends_its_connections);
 	area_add(all_that_pike_opens_is_closed_on_exec);
 	return area_end();
 }
