@@ -50,6 +50,14 @@
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define NS_PER_MS    INT64_C(1000000)
 
+/* For what holds a hundred thousand times: Check writes a note of each of its
+ * own assertions. */
+#define check_often(holds)                                                     \
+	do {                                                                   \
+		if (!(holds))                                                  \
+			ck_abort_msg("%s", #holds);                            \
+	} while (0)
+
 struct rig_op;
 struct rig_arrival;
 struct rig_owned;

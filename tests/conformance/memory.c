@@ -195,19 +195,19 @@ CASE(an_idle_connection_with_a_recv_takes_at_most_400_bytes)
 	for (int i = 0; i < PEERS; i++) {
 		pike_handle h = pike_adopt(rig->q, fd[i][0], 0);
 		struct pike_op op = op_recv(h, &in[i], 1);
-		ck_assert_int_gt(h, 0);
-		ck_assert_int_gt(pike_submit(rig->q, &op), 0);
-		ck_assert_int_eq(pike_reap(rig->q, &c, 1, 0), 0);
+		check_often(h > 0);
+		check_often(pike_submit(rig->q, &op) > 0);
+		check_often(pike_reap(rig->q, &c, 1, 0) == 0);
 	}
 	size_t each = (port_heap_held() - before) / PEERS;
 	printf("idle connection with a recv: %zu bytes\n", each);
-	ck_assert_uint_le(each, IDLE);
-	ck_assert_uint_gt(each, 0);
+	check_often(each <= IDLE);
+	check_often(each > 0);
 	/* And they work. */
 	for (int i = 0; i < PEERS; i++) {
-		ck_assert_int_eq(port_write(fd[i][1], "x", 1), 1);
-		ck_assert_int_eq(pike_reap(rig->q, &c, 1, -1), 1);
-		ck_assert_int_eq(c.res, 1);
+		check_often(port_write(fd[i][1], "x", 1) == 1);
+		check_often(pike_reap(rig->q, &c, 1, -1) == 1);
+		check_often(c.res == 1);
 	}
 	rig_close(rig);
 	for (int i = 0; i < PEERS; i++) {

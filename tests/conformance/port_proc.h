@@ -43,8 +43,9 @@ int64_t port_pid(void);
 int64_t port_uid(void);
 
 /* Signal numbers are the portable ones of pike.h here. */
-void port_raise(int number);      /* to the process */
-void port_raise_self(int number); /* to the calling thread */
+void port_raise(int number);        /* to the process */
+void port_raise_self(int number);   /* to the calling thread */
+void port_raise_parent(int number); /* to the parent process */
 
 /* handler null: the default. Not restarting, no other signal blocked. */
 void port_on_signal(int number, void (*handler)(int number));

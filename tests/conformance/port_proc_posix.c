@@ -186,6 +186,11 @@ void port_raise_self(int number)
 	proc_must(errno == 0, "pthread_kill");
 }
 
+void port_raise_parent(int number)
+{
+	proc_must(kill(getppid(), proc_signal(number)) == 0, "kill");
+}
+
 static void proc_dispose(int number, void (*handler)(int))
 {
 	struct sigaction sa;

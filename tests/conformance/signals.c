@@ -133,6 +133,33 @@ CASE(other_threads_do_not_steal_signals)
 		port_thread_join(threads[i]);
 }
 
+static int signal_sender(void *arg)
+{
+	int64_t *pid = arg;
+
+	*pid = port_pid();
+	port_raise_parent(PIKE_SIGUSR1);
+	return 0;
+}
+
+CASE(a_signal_of_another_process_says_which)
+{
+	struct pike_signal_info info;
+	int64_t *pid = port_shared(sizeof(*pid));
+
+	for (int i = 0; i < 5; i++) {
+		pike_id id = submit(
+		    rig, signal_op(PIKE_SIGNAL_BIT(PIKE_SIGUSR1), &info));
+		rig_reap(rig, 0);
+		if (port_fork(signal_sender, pid) == -2)
+			SKIP("no children here");
+		expect_one(rig, id, PIKE_SIGUSR1, 0, 0);
+		ck_assert_int_eq(info.pid, *pid);
+		ck_assert_int_ne(info.pid, port_pid());
+		ck_assert_int_eq(info.uid, port_uid());
+	}
+}
+
 static int signal_child(void *arg)
 {
 	(void)arg;
@@ -364,6 +391,7 @@ int main(void)
 	area_add(a_signal_to_the_thread_completes_the_op);
 	area_add(a_signal_wakes_a_reap_that_waits_without_end);
 	area_add(other_threads_do_not_steal_signals);
+	area_add(a_signal_of_another_process_says_which);
 	area_add(the_end_of_a_child_is_a_signal_that_says_which);
 	area_add(a_multishot_op_gives_each_that_comes);
 	area_add(a_multishot_op_keeps_an_info_until_the_next_reap);

@@ -123,9 +123,9 @@ CASE(a_chain_of_zero_timers_is_no_recursion)
 	for (int i = 0; i < 100000; i++) {
 		struct pike_op op = op_timer(0);
 		struct pike_completion c;
-		ck_assert_int_gt(pike_submit(rig->q, &op), 0);
-		ck_assert_int_eq(pike_reap(rig->q, &c, 1, -1), 1);
-		ck_assert_int_eq(c.res, 1);
+		check_often(pike_submit(rig->q, &op) > 0);
+		check_often(pike_reap(rig->q, &c, 1, -1) == 1);
+		check_often(c.res == 1);
 	}
 }
 
