@@ -239,8 +239,9 @@ enum pike_opcode {
 
 	/* With buffers, address, descriptors and control data of a struct
 	 * pike_msg: buf points to it, len is 1. Only RECVMSG says
-	 * PIKE_CONTROL_TRUNCATED. -PIKE_EBADF: a descriptor that cannot be;
-	 * -PIKE_EINVAL: over 253 of them, or over 4096 bytes of control. */
+	 * PIKE_CONTROL_TRUNCATED. SENDMSG: -PIKE_EBADF (a descriptor that
+	 * cannot be), -PIKE_EINVAL (over 253 of them, over 4096 bytes of
+	 * control, or either with no byte on a stream). */
 	PIKE_RECVMSG,
 	PIKE_SENDMSG,
 

@@ -16,7 +16,7 @@
 /* Results of one multishot op in a row, before others have their turn. */
 #define BUDGET 16
 
-/* How long ops rest that no edge will wake: twice as long each time. */
+/* How long ops rest that no edge will wake, at first and at most. */
 #define LATER_NS_MIN 1000000
 #define LATER_NS_MAX 64000000
 
@@ -48,6 +48,9 @@ static void run_later(struct pike__reactor *r, struct pike__handle *h)
 {
 	if (h->flags & PIKE__ON_LATER)
 		return;
+	if (!r->later)
+		r->later_at =
+		    pike__time_after(pike__port_monotonic(), r->later_ns);
 	h->flags |= PIKE__ON_LATER;
 	h->later = r->later;
 	r->later = h;
@@ -308,7 +311,9 @@ PIKE__COLD static void event_any(
 	 * itself, and reads go on when it has. */
 	if (events & (over | PIKE_POLL_OUT)) {
 		h->lane[PIKE__WRITES].state |= PIKE__READY;
-		lane_run(q, h, PIKE__WRITES);
+		/* Not what rests: each of its tries makes an edge. */
+		if (!(h->flags & PIKE__ON_LATER))
+			lane_run(q, h, PIKE__WRITES);
 	}
 	if ((events & ~PIKE_POLL_OUT) && !(h->flags & PIKE__CONNECTING))
 		h->lane[PIKE__READS].state |= PIKE__READY;
@@ -384,28 +389,32 @@ int64_t pike__reactor_before(struct pike_queue *q, int64_t timeout_ns)
 		lane_run(q, h, PIKE__WRITES);
 		h = next;
 	}
-	if (r->later && (timeout_ns < 0 || timeout_ns > r->later_ns))
-		timeout_ns = r->later_ns;
+	if (r->later) {
+		int64_t left = r->later_at - pike__port_monotonic();
+
+		if (left < 0)
+			left = 0;
+		if (timeout_ns < 0 || timeout_ns > left)
+			timeout_ns = left;
+	}
 	return timeout_ns;
 }
 
 int64_t pike__reactor_next(const struct pike__reactor *r, int64_t next)
 {
-	int64_t then;
-
-	if (!r->later)
-		return next;
-	then = pike__time_after(pike__port_monotonic(), r->later_ns);
-	return then < next ? then : next;
+	return r->later && r->later_at < next ? r->later_at : next;
 }
 
-void pike__reactor_after(struct pike_queue *q)
+/* Tries again what has rested long enough: twice as long each time. */
+static void later_run(struct pike_queue *q, struct pike__reactor *r)
 {
-	struct pike__reactor *r = q->backend_state;
 	struct pike__handle *h = r->later;
-	bool rested = h != NULL;
 
+	if (r->later_at > pike__port_monotonic())
+		return;
 	r->later = NULL;
+	if (r->later_ns < LATER_NS_MAX)
+		r->later_ns *= 2;
 	while (h) {
 		struct pike__handle *next = h->later;
 
@@ -414,10 +423,16 @@ void pike__reactor_after(struct pike_queue *q)
 		lane_run(q, h, PIKE__WRITES);
 		h = next;
 	}
-	if (!rested || !r->later)
+	if (!r->later)
 		r->later_ns = LATER_NS_MIN;
-	else if (r->later_ns < LATER_NS_MAX)
-		r->later_ns *= 2;
+}
+
+void pike__reactor_after(struct pike_queue *q)
+{
+	struct pike__reactor *r = q->backend_state;
+
+	if (r->later)
+		later_run(q, r);
 	if (r->signals && pike__signals_pending(r->signals))
 		pike__reactor_signal_deliver(q);
 }

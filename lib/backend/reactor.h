@@ -25,6 +25,7 @@ struct pike__reactor {
 	struct pike__handle *runnable; /* stopped by their budget */
 	struct pike__handle *later;    /* no edge will tell of them */
 	int64_t later_ns;              /* how long those rest */
+	int64_t later_at;              /* when they are tried again */
 	struct pike__slot *waiters;    /* SIGNAL ops, the oldest first */
 	struct pike__signals *signals;
 	struct pike_signal_info last[65];
