@@ -84,30 +84,26 @@ __attribute__((noinline)) static void peer_close(
 	pike_check(pike_submit(queue, &peer->recv), "close");
 }
 
+static struct peer *peer_of_send(struct pike_op *op)
+{
+	return (struct peer *)((char *)op - offsetof(struct peer, send));
+}
+
 static void peer_on_recv(struct pike_queue *queue,
     const struct pike_completion *done, struct pike_op *op)
 {
 	struct peer *peer = (struct peer *)op;
-	if (done->res > 0) {
-		peer->send.len = (size_t)done->res;
-		if (pike_submit(queue, &peer->send) > 0)
-			return;
-	}
-	peer_close(queue, peer);
-}
-
-static struct peer *peer_of_send(struct pike_op *op)
-{
-	return (struct peer *)((char *)op - offsetof(struct peer, send));
+	peer->send.len = (size_t)done->res;
+	if (done->res <= 0 || pike_submit(queue, &peer->send) < 0)
+		peer_close(queue, peer);
 }
 
 static void peer_on_send(struct pike_queue *queue,
     const struct pike_completion *done, struct pike_op *op)
 {
 	struct peer *peer = peer_of_send(op);
-	/* With PIKE_ALL less than everything is an error. */
-	if (done->res != (int64_t)op->len ||
-	    pike_submit(queue, &peer->recv) < 0)
+	/* With PIKE_ALL what is not everything has its reason here. */
+	if (done->err || pike_submit(queue, &peer->recv) < 0)
 		peer_close(queue, peer);
 }
 
@@ -186,6 +182,18 @@ static void server_listen(struct pike_queue *queue, struct pike_op *accept)
 	pike_check(pike_submit(queue, accept), "accept");
 }
 
+static void server_run(struct pike_queue *queue)
+{
+	struct pike_completion done[SERVER_BATCH];
+	while (!stopping) {
+		int n = pike_reap(queue, done, SERVER_BATCH, -1);
+		if (n < 0)
+			pike_check(n, "pike_reap");
+		for (int i = 0; i < n; i++)
+			server_on_completion(queue, &done[i]);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	server_options_read(&options, argc, argv);
@@ -206,13 +214,7 @@ int main(int argc, char **argv)
 	};
 	pike_check(pike_submit(queue, &stop), "signal");
 	server_listen(queue, &accept);
-	struct pike_completion done[SERVER_BATCH];
-	while (!stopping) {
-		int n = pike_reap(queue, done, SERVER_BATCH, -1);
-		pike_check(n, "pike_reap");
-		for (int i = 0; i < n; i++)
-			server_on_completion(queue, &done[i]);
-	}
+	server_run(queue);
 	pike_queue_close(queue);
 	return 0;
 }

@@ -52,11 +52,11 @@ struct pike__backend {
 	    const struct pike_op *op, size_t *moved, struct pike__result *r);
 
 	/*
-	 * One try to send len bytes on a plain stream whose lane is ready: how
-	 * many were taken, or -1. When that is not all, sent says at once what
-	 * it means, like attempt.
+	 * One try to send all of a plain op on a stream whose lane is ready:
+	 * how many bytes were taken, or -1. When that is not all, sent says at
+	 * once what it means, like attempt.
 	 */
-	int64_t (*send)(struct pike__handle *h, const void *buf, size_t len);
+	int64_t (*send)(const struct pike__handle *h, const struct pike_op *op);
 	bool (*sent)(struct pike_queue *q, struct pike__handle *h,
 	    const struct pike_op *op, int64_t n, size_t *moved,
 	    struct pike__result *r);

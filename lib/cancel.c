@@ -7,6 +7,20 @@
 
 #include "queue.h"
 
+struct pike__slot *pike__op_find(struct pike_queue *q, pike_id id)
+{
+	uint32_t index = (uint32_t)id & ~PIKE__SLOT_OWN;
+	struct pike__handle *h;
+
+	if (!((uint32_t)id & PIKE__SLOT_OWN))
+		return pike__slot_find(&q->slots, id);
+	h = q->handles.at[index & q->handles.mask];
+	if (h->own.id != id)
+		return NULL;
+	pike__unpark(h);
+	return h->own.state != PIKE__FREE ? &h->own : NULL;
+}
+
 int pike__end(struct pike_queue *q, struct pike__slot *slot, int why)
 {
 	if (slot->op.opcode == PIKE_CLOSE || slot->op.opcode == PIKE_CANCEL)
@@ -34,6 +48,7 @@ int pike__end_all(struct pike_queue *q, struct pike__handle *h)
 	uint16_t held = h->flags & PIKE__HELD;
 	int n = 0;
 
+	pike__unpark(h);
 	h->flags |= PIKE__HELD;
 	for (int lane = 0; lane < PIKE__LANES; lane++) {
 		struct pike__slot *next;
@@ -97,7 +112,7 @@ static bool cancel_ripe(struct pike_queue *q, const struct pike__slot *slot)
 	const struct pike__handle *h;
 
 	if (slot->op.u.cancel.id)
-		return !pike__slot_find(&q->slots, slot->op.u.cancel.id);
+		return !pike__op_find(q, slot->op.u.cancel.id);
 	h = pike__handle_find(&q->handles, slot->op.handle);
 	return !h || !handle_ending(h);
 }
@@ -186,7 +201,7 @@ int pike_cancel(struct pike_queue *q, pike_id id)
 
 	if (bad)
 		return bad;
-	slot = pike__slot_find(&q->slots, id);
+	slot = pike__op_find(q, id);
 	bad = slot ? pike__end(q, slot, PIKE_ECANCELED) : -PIKE_ENOENT;
 	if (q->pollable)
 		pike__show(q);

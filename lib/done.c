@@ -7,40 +7,23 @@
 #include "alloc.h"
 #include "done.h"
 
-static struct pike_completion *done_first(const struct pike__done *d)
+/* Sets up an empty ring; false when out of memory. */
+static bool done_make(struct pike__done *d, uint32_t cap)
 {
-	uint32_t next = (uint32_t)(d->next - d->base);
-
-	return d->base +
-	       (next >= d->count ? next - d->count : next + d->cap - d->count);
-}
-
-/* Copies n of the oldest, which may lie in two parts. */
-static inline void done_copy(
-    const struct pike__done *d, struct pike_completion *out, uint32_t n)
-{
-	struct pike_completion *first = done_first(d);
-	uint32_t part = (uint32_t)(d->end - first);
-
-	if (part < n) {
-		memcpy(out, first, part * sizeof *out);
-		out += part;
-		n -= part;
-		first = d->base;
-	}
-	memcpy(out, first, n * sizeof *out);
+	d->base = pike__alloc(((size_t)cap + 1) * sizeof *d->base);
+	if (!d->base)
+		return false;
+	d->next = d->first = d->base;
+	d->end = d->base + cap + 1;
+	d->cap = cap;
+	return true;
 }
 
 bool pike__done_open(struct pike__done *d, uint32_t ops, uint32_t shots)
 {
-	d->base = pike__alloc(((size_t)ops + shots) * sizeof *d->base);
-	if (!d->base)
+	if (!done_make(d, ops + shots))
 		return false;
-	d->cap = ops + shots;
-	d->next = d->base;
-	d->end = d->base + d->cap;
-	d->count = 0;
-	d->room = ops;
+	d->room = (int32_t)ops;
 	d->shots_left = shots;
 	d->shots = 0;
 	return true;
@@ -52,36 +35,39 @@ void pike__done_free(struct pike__done *d)
 	d->base = NULL;
 }
 
+uint32_t pike__done_take(
+    struct pike__done *d, struct pike_completion *out, uint32_t max)
+{
+	uint32_t n = pike__done_count(d);
+	uint32_t part = (uint32_t)(d->end - d->first);
+
+	if (n > max)
+		n = max;
+	if (n < part) {
+		memcpy(out, d->first, n * sizeof *out);
+		d->first += n;
+	} else {
+		memcpy(out, d->first, part * sizeof *out);
+		memcpy(out + part, d->base, (n - part) * sizeof *out);
+		d->first = d->base + (n - part);
+	}
+	return n;
+}
+
 bool pike__done_grow(struct pike__done *d)
 {
 	uint32_t more = d->cap / 8 + 16;
 	uint32_t cap = d->cap + more;
-	struct pike_completion *base;
+	struct pike__done old = *d;
 
 	if (cap < more || cap > INT32_MAX)
 		return false;
-	base = pike__alloc((size_t)cap * sizeof *base);
-	if (!base)
+	if (!done_make(d, cap)) {
+		d->base = old.base;
 		return false;
-	done_copy(d, base, d->count);
-	pike__free(d->base);
-	d->base = base;
-	d->cap = cap;
-	d->end = base + cap;
-	d->next = d->count == cap ? base : base + d->count;
-	d->room += more;
+	}
+	d->next += pike__done_take(&old, d->base, UINT32_MAX);
+	d->room += (int32_t)more;
+	pike__free(old.base);
 	return true;
-}
-
-uint32_t pike__done_take(
-    struct pike__done *d, struct pike_completion *out, uint32_t max)
-{
-	uint32_t n = d->count < max ? d->count : max;
-
-	if (n == 1)
-		*out = *done_first(d);
-	else
-		done_copy(d, out, n);
-	d->count -= n;
-	return n;
 }

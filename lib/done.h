@@ -8,17 +8,18 @@
 #define PIKE_LIB_DONE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <pike.h>
 
 struct pike__done {
-	struct pike_completion *next; /* filled next */
-	struct pike_completion *end;
+	struct pike_completion *next;  /* filled next */
+	struct pike_completion *first; /* the oldest, or next: there is none */
 	struct pike_completion *base;
-	uint32_t count;      /* filled */
-	uint32_t room;       /* ops that may still be accepted */
-	uint32_t cap;        /* places in all */
-	uint32_t shots_left; /* shots that may still be given */
-	uint32_t shots;      /* completions with PIKE_MORE in the ring */
+	struct pike_completion *end; /* one place is never filled */
+	int32_t room;                /* ops that may still be accepted */
+	uint32_t cap;                /* places that may be filled */
+	uint32_t shots_left;         /* shots that may still be given */
+	uint32_t shots; /* completions with PIKE_MORE in the ring */
 };
 
 /* ops places for ops and shots for shots; false when out of memory. */
@@ -33,8 +34,20 @@ static inline struct pike_completion *pike__done_add(struct pike__done *d)
 	struct pike_completion *c = d->next;
 
 	d->next = c + 1 == d->end ? d->base : c + 1;
-	d->count++;
 	return c;
+}
+
+static inline bool pike__done_any(const struct pike__done *d)
+{
+	return d->next != d->first;
+}
+
+/* How many wait. */
+static inline uint32_t pike__done_count(const struct pike__done *d)
+{
+	ptrdiff_t n = d->next - d->first;
+
+	return (uint32_t)(n < 0 ? n + d->cap + 1 : n);
 }
 
 /* Moves up to max of the oldest to out, in order. */

@@ -33,13 +33,15 @@ static inline bool pike__grow(
 
 /*
  * A name (a pike_id, a pike_handle) is a generation and an index. The
- * generation has 31 bits, so that names stay positive, and is never 0, so that
- * a zeroed struct names nothing. A test build begins just before the wrap.
+ * generation is one of the upper half of 31 bits, so that names stay positive
+ * and a zeroed struct names nothing; the lower half is left to ids that are
+ * numbers and name no place. A test build begins just before the wrap.
  */
+#define PIKE__GENERATION_LEAST 0x40000000
 #ifdef PIKE_SEAM
 #	define PIKE__GENERATION_FIRST 0x7ffffff0
 #else
-#	define PIKE__GENERATION_FIRST 1
+#	define PIKE__GENERATION_FIRST PIKE__GENERATION_LEAST
 #endif
 
 static inline int64_t pike__name_first(uint32_t index)
@@ -52,7 +54,7 @@ static inline int64_t pike__name_next(int64_t name)
 	uint64_t next = (uint64_t)name + ((uint64_t)1 << 32);
 
 	if (next >> 63)
-		next = (uint64_t)1 << 32 | (uint32_t)name;
+		next = (uint64_t)PIKE__GENERATION_LEAST << 32 | (uint32_t)name;
 	return (int64_t)next;
 }
 

@@ -9,7 +9,8 @@
 #include "grow.h"
 #include "handle.h"
 
-static struct pike__handle no_handle;
+/* For even places and for odd ones. */
+static struct pike__handle no_handle[2] = {{.self = 1}, {.self = 0}};
 
 /* Doubles the array of pointers. */
 static bool table_grow(struct pike__handles *t)
@@ -21,7 +22,7 @@ static bool table_grow(struct pike__handles *t)
 	if (!at)
 		return false;
 	for (uint32_t i = from; i < room; i++)
-		at[i] = &no_handle;
+		at[i] = &no_handle[i & 1];
 	t->at = at;
 	t->mask = room - 1;
 	return true;
@@ -42,6 +43,15 @@ void pike__handles_free(struct pike__handles *t)
 	memset(t, 0, sizeof *t);
 }
 
+/* What is the same of all that the slot will hold. */
+static void own_make(struct pike__handle *h, uint32_t index)
+{
+	h->own.id = pike__name_first(index);
+	h->own.op.opcode = PIKE_RECV;
+	h->own.handle = h;
+	h->own.lane = PIKE__READS;
+}
+
 bool pike__handles_reserve(struct pike__handles *t)
 {
 	uint32_t chunks = t->count / PIKE__HANDLE_CHUNK;
@@ -60,6 +70,8 @@ bool pike__handles_reserve(struct pike__handles *t)
 	memset(chunk, 0, PIKE__HANDLE_CHUNK * sizeof *chunk);
 	for (uint32_t i = PIKE__HANDLE_CHUNK; i-- > 0;) {
 		chunk[i].name = pike__name_first(t->count + i);
+		chunk[i].self = ~chunk[i].name;
+		own_make(&chunk[i], PIKE__SLOT_OWN | (t->count + i));
 		chunk[i].next = t->free;
 		t->free = &chunk[i];
 		t->at[t->count + i] = &chunk[i];
@@ -82,6 +94,7 @@ struct pike__handle *pike__handle_take(
 	h->lane[PIKE__READS].state = state;
 	h->lane[PIKE__WRITES].state = state;
 	h->self = h->name;
+	h->own.op.handle = h->name;
 	h->closing = NULL;
 	h->next = NULL;
 	h->fd = fd;
@@ -94,11 +107,25 @@ struct pike__handle *pike__handle_take(
 	return h;
 }
 
+void pike__handle_unpark(struct pike__handle *h)
+{
+	struct pike__lane *lane = &h->lane[PIKE__READS];
+
+	lane->state &= (uint8_t)~PIKE__PARKED;
+	lane->head = lane->tail = &h->own;
+	h->own.next = h->own.prev = NULL;
+	h->own.moved = 0;
+	h->own.why = 0;
+	h->own.phase = 0;
+	h->own.state = PIKE__STARTED;
+	pike__handle_attend(h);
+}
+
 void pike__handle_give(struct pike__handles *t, struct pike__handle *h)
 {
-	h->self = 0;
 	h->fd = -1;
 	h->name = pike__name_next(h->name);
+	h->self = ~h->name;
 	h->next = t->free;
 	t->free = h;
 }

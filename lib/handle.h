@@ -10,8 +10,7 @@
 #include <pike.h>
 
 #include "op.h"
-
-struct pike__slot;
+#include "slot.h"
 
 /*
  * What is known of a lane. READY belongs to the backend. A lane whose state is
@@ -22,8 +21,9 @@ enum {
 	PIKE__BUSY = 0x02,    /* ops wait in it */
 	PIKE__FAILED = 0x04,  /* error is set */
 	PIKE__SPECIAL = 0x08, /* not a plain stream socket */
-	PIKE__ARMED = 0x10,   /* the next edge will be told */
-	PIKE__PLAIN = 0x20    /* one op waits, a recv like most */
+	PIKE__ARMED = 0x10,   /* of READS: the next edge will be told */
+	PIKE__PARKED = 0x20,  /* of READS: a recv waits aside, see below */
+	PIKE__ATTENDED = 0x40 /* of READS: ops are pending on the handle */
 };
 
 struct pike__lane {
@@ -48,7 +48,6 @@ enum {
 	PIKE__UNBLOCKED = 0x0008,  /* O_NONBLOCK was set by pike */
 	PIKE__LISTENS = 0x0010,
 	PIKE__CONNECTED = 0x0020,
-	PIKE__HUNG_UP = 0x0040,    /* no further edge may come */
 	PIKE__LINGERS = 0x0080,    /* its close would wait for unsent data */
 	PIKE__RUNNABLE = 0x0100,   /* on the backend's list of the unfinished */
 	PIKE__DRAINS = 0x0200,     /* a short read means empty */
@@ -60,8 +59,16 @@ enum {
 	PIKE__HELD = 0x0400        /* being ended: nothing is started */
 };
 
+/*
+ * Most of what ever waits is one recv on a connection. A handle has a slot of
+ * its own for that. One that comes the short way (pike_submit) waits in it
+ * beside the lane, PARKED: only what makes it this op is written (buf, len,
+ * user_data; the id is there already), and a plain edge ends it by as little.
+ * It is the only op of its lane, and neither in the lane's list nor in pending.
+ * Whoever looks at these first has it joined to the lane (pike__unpark).
+ */
 struct pike__handle {
-	pike_handle self; /* 0 while free */
+	pike_handle self; /* while free what nobody can ask for */
 	struct pike__lane lane[PIKE__LANES];
 	struct pike__slot *closing; /* the close that waits for the others */
 	struct pike__handle *next;  /* free, or runnable */
@@ -74,6 +81,7 @@ struct pike__handle {
 	uint16_t flags;   /* PIKE__OPENED, ... */
 	uint8_t kind;     /* enum pike__kind */
 	uint8_t family;   /* PIKE_AF_*, of a socket */
+	struct pike__slot own;
 };
 
 #define PIKE__HANDLE_CHUNK 64
@@ -98,13 +106,17 @@ struct pike__handle *pike__handle_take(
     struct pike__handles *t, int64_t fd, enum pike__kind kind, unsigned flags);
 void pike__handle_give(struct pike__handles *t, struct pike__handle *h);
 
-/* The handle of a name, or null when stale. */
+/*
+ * The handle of a name, or null when stale. What is free or unused has a self
+ * whose lowest bit is not that of its place: whoever asks for that number is
+ * led to another place, so that nothing more need be asked here.
+ */
 static inline struct pike__handle *pike__handle_find(
     const struct pike__handles *t, pike_handle name)
 {
 	struct pike__handle *h = t->at[(uint32_t)name & t->mask];
 
-	return h->self == name && name > 0 ? h : NULL;
+	return h->self == name ? h : NULL;
 }
 
 /* The same for the application: not one that closes, or is not yet its. */
@@ -118,6 +130,38 @@ static inline struct pike__handle *pike__handle_usable(
 
 /* Whether a connection is of no more use in a direction that had this error. */
 bool pike__ends_stream(int error);
+
+/* Counts the ops in the lanes. */
+static inline void pike__handle_attend(struct pike__handle *h)
+{
+	h->pending++;
+	h->lane[PIKE__READS].state |= PIKE__ATTENDED;
+}
+
+static inline void pike__handle_leave(struct pike__handle *h)
+{
+	if (--h->pending == 0)
+		h->lane[PIKE__READS].state &= (uint8_t)~PIKE__ATTENDED;
+}
+
+/* Joins a recv that waits beside its lane to it: now it is like any other. */
+void pike__handle_unpark(struct pike__handle *h);
+
+static inline void pike__unpark(struct pike__handle *h)
+{
+	if (h->lane[PIKE__READS].state & PIKE__PARKED)
+		pike__handle_unpark(h);
+}
+
+/* Puts an op that is nothing but a recv into the handle's own slot. */
+static inline struct pike__slot *pike__own_fill(
+    struct pike__handle *h, const struct pike_op *op)
+{
+	h->own.op.buf = op->buf;
+	h->own.op.len = op->len;
+	h->own.op.user_data = op->user_data;
+	return &h->own;
+}
 
 /* From now on every op of this lane gets the error. */
 static inline void pike__lane_fail(struct pike__lane *lane, int error)

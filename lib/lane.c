@@ -11,6 +11,8 @@ void pike__lane_join(struct pike__handle *h, struct pike__slot *slot)
 {
 	struct pike__lane *lane = &h->lane[slot->lane];
 
+	if (slot->lane == PIKE__READS)
+		pike__unpark(h);
 	slot->next = NULL;
 	slot->prev = lane->tail;
 	if (lane->tail)
@@ -19,7 +21,6 @@ void pike__lane_join(struct pike__handle *h, struct pike__slot *slot)
 		lane->head = slot;
 	lane->tail = slot;
 	lane->state |= PIKE__BUSY;
-	lane->state &= (uint8_t)~PIKE__PLAIN;
 }
 
 static void lane_unlink(struct pike__handle *h, struct pike__slot *slot)
@@ -35,14 +36,14 @@ static void lane_unlink(struct pike__handle *h, struct pike__slot *slot)
 	else
 		lane->tail = slot->prev;
 	if (!lane->head)
-		lane->state &= (uint8_t) ~(PIKE__BUSY | PIKE__PLAIN);
+		lane->state &= (uint8_t)~PIKE__BUSY;
 }
 
 void pike__join(struct pike__slot *slot, struct pike__handle *h)
 {
 	slot->handle = h;
 	slot->lane = PIKE__WRITES;
-	h->pending++;
+	pike__handle_attend(h);
 	pike__lane_join(h, slot);
 }
 
@@ -118,7 +119,7 @@ static void retire(
 	if (slot->paused)
 		pike__unpause(q, slot);
 	if (h && slot->op.opcode != PIKE_CLOSE) {
-		h->pending--;
+		pike__handle_leave(h);
 		if (r->err)
 			pike__remember(h, &slot->op, slot->lane, slot->moved,
 			    slot->why, r->err);
@@ -188,6 +189,7 @@ struct pike__result pike__ended(const struct pike__slot *slot)
 
 static void pause(struct pike_queue *q, struct pike__slot *slot)
 {
+	pike__stir(q);
 	slot->paused = 1;
 	slot->held = NULL;
 	if (q->paused)
@@ -227,6 +229,7 @@ void pike__shot(
 {
 	struct pike__result shot = *r;
 
+	pike__stir(q);
 	shot.flags |= PIKE_MORE;
 	pike__complete(q, slot->op.user_data, slot->id, &shot);
 	q->done.shots_left--;

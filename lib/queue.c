@@ -46,6 +46,7 @@ static struct pike_queue *shell_new(void)
 	}
 	atomic_store(&q->asleep, false);
 	atomic_store(&q->woken, false);
+	atomic_store(&q->called, false);
 	memset((char *)q + offsetof(struct pike_queue, born), 0,
 	    sizeof *q - offsetof(struct pike_queue, born));
 	return q;
@@ -197,20 +198,20 @@ int pike_queue_open(struct pike_queue **out, const struct pike_params *params)
 	if (!q)
 		return -PIKE_ENOMEM;
 	q->ops_max = p->ops_max;
+	q->patience = PIKE__PATIENCE;
 	q->features_off = p->features_off;
-	q->at_once = pike__name_first(UINT32_MAX);
 	error = memory_open(q, p);
 	if (!error)
 		error = backend_open(q, p);
 	if (error) {
 		memory_close(q);
 		atomic_store(&q->born, PIKE__DEAD);
-		q->quick = PIKE__DEAD;
+		q->quick = q->calm = PIKE__DEAD;
 		shell_unuse(q);
 		return error;
 	}
 	atomic_store(&q->born, pike__port_forks);
-	q->quick = pike__port_forks;
+	q->quick = q->calm = pike__port_forks;
 	atomic_store(&q->open, true);
 	*out = q;
 	return 0;
@@ -225,18 +226,24 @@ static void hold_everything(struct pike_queue *q)
 		q->handles.at[i]->flags |= PIKE__HELD;
 }
 
+static bool end_one(struct pike_queue *q, struct pike__slot *slot)
+{
+	if (slot->state == PIKE__FREE)
+		return false;
+	pike__end(q, slot, PIKE_ECANCELED);
+	return slot->state != PIKE__FREE;
+}
+
 /* Asks every op to end: false when there is none left. */
 static bool end_everything(struct pike_queue *q)
 {
 	bool any = false;
 
-	for (uint32_t i = 0; i < q->slots.count; i++) {
-		struct pike__slot *slot = pike__slot_at(&q->slots, i);
-
-		if (slot->state == PIKE__FREE)
-			continue;
-		pike__end(q, slot, PIKE_ECANCELED);
-		any = any || slot->state != PIKE__FREE;
+	for (uint32_t i = 0; i < q->slots.count; i++)
+		any |= end_one(q, pike__slot_at(&q->slots, i));
+	for (uint32_t i = 0; i < q->handles.count; i++) {
+		pike__unpark(q->handles.at[i]);
+		any |= end_one(q, &q->handles.at[i]->own);
 	}
 	return any;
 }
@@ -246,7 +253,7 @@ static void drop_everything(struct pike_queue *q)
 	for (uint32_t i = 0; i < q->handles.count; i++) {
 		struct pike__handle *h = q->handles.at[i];
 
-		if (!h->self)
+		if (h->self != h->name)
 			continue;
 		q->backend->drop(q, h, h->flags & PIKE__OPENED);
 		pike__handle_give(&q->handles, h);
@@ -270,7 +277,7 @@ void pike_queue_close(struct pike_queue *q)
 	}
 	q->backend->close(q, error != 0);
 	atomic_store(&q->born, PIKE__DEAD);
-	q->quick = PIKE__DEAD;
+	q->quick = q->calm = PIKE__DEAD;
 	memory_close(q);
 	shell_keep(q);
 }
@@ -301,7 +308,7 @@ pike_fd pike_release(struct pike_queue *q, pike_handle name)
 	h = pike__handle_usable(&q->handles, name);
 	if (!h)
 		return -PIKE_EBADF;
-	if (h->pending)
+	if (h->pending || (h->lane[PIKE__READS].state & PIKE__PARKED))
 		return -PIKE_EBUSY;
 	fd = h->own_fd >= 0 ? h->own_fd : h->fd;
 	q->backend->drop(q, h, false);

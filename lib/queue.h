@@ -22,17 +22,19 @@ struct pike_queue {
 	_Atomic bool open;
 	_Atomic bool asleep; /* a post has to wake it */
 	_Atomic bool woken;
+	_Atomic bool called; /* since the owner last looked: by either */
 
 	/* Read or written by each op. */
 	_Atomic unsigned born; /* pike__port_forks at open; PIKE__DEAD */
-	unsigned quick;    /* as born, or PIKE__DEAD: no short ways, pollable */
-	uint32_t unpolled; /* reaps since the system was last asked */
+	unsigned quick;   /* as born, or PIKE__DEAD: no short ways, pollable */
+	unsigned calm;    /* as quick, or PIKE__DEAD: not to be just reaped */
+	int32_t patience; /* reaps until the system is asked for more */
 	struct pike__handles handles;
 	struct pike__done done;
 	struct pike__slots slots;
 	const struct pike__backend *backend;
 	void *backend_state;
-	pike_id at_once; /* the last name of an op that needed no slot */
+	pike_id at_once;               /* how many ops needed no slot */
 	struct pike__timers deadlines; /* monotonic clock */
 	struct pike__timers realtime;
 	struct pike__slot *paused; /* through held, the oldest first */
@@ -51,16 +53,25 @@ struct pike_queue {
 
 #define PIKE__DEAD (~0u)
 
+/*
+ * While there is something to give, the system is not asked for more, but for
+ * one time in so many reaps: an application that always has something (ops
+ * that end at once, posts, wakes) must not starve what waits for an event.
+ */
+#define PIKE__PATIENCE 64
+
 /* Rarely called, and kept out of the way of what is often; called often, and
  * kept apart so that its caller needs no stack; part of its caller. */
 #ifdef __GNUC__
-#	define PIKE__COLD   __attribute__((noinline, cold))
-#	define PIKE__APART  __attribute__((noinline))
-#	define PIKE__WITHIN inline __attribute__((always_inline))
+#	define PIKE__COLD              __attribute__((noinline, cold))
+#	define PIKE__APART             __attribute__((noinline))
+#	define PIKE__WITHIN            inline __attribute__((always_inline))
+#	define PIKE__SELDOM(condition) __builtin_expect(!!(condition), 0)
 #else
 #	define PIKE__COLD
 #	define PIKE__APART
-#	define PIKE__WITHIN inline
+#	define PIKE__WITHIN            inline
+#	define PIKE__SELDOM(condition) (condition)
 #endif
 
 /* 0 when the owning thread may use the queue, else the code that says why not.
@@ -81,6 +92,29 @@ static inline int pike__queue_usable(const struct pike_queue *q)
 static inline bool pike__queue_quick(const struct pike_queue *q)
 {
 	return q->quick == pike__port_forks;
+}
+
+/*
+ * Whether a reap has only the ring of completions to look at: no time runs, no
+ * op is paused and no shot is in the ring. Whoever may bring such a thing about
+ * says so (pike__stir, pike__calm), so that this is a single comparison.
+ */
+static inline bool pike__queue_calm(const struct pike_queue *q)
+{
+	return q->calm == pike__port_forks;
+}
+
+static inline void pike__stir(struct pike_queue *q)
+{
+	q->calm = PIKE__DEAD;
+}
+
+static inline void pike__calm(struct pike_queue *q)
+{
+	bool calm = !q->deadlines.count && !q->realtime.count && !q->paused &&
+		    !q->done.shots;
+
+	q->calm = calm ? q->quick : PIKE__DEAD;
 }
 
 /* ---- completions ---- */
@@ -115,22 +149,30 @@ static inline void pike__complete_bytes(
 }
 
 /*
- * The end of a plain op that is alone in its lane, by bytes that were moved:
- * what pike__finish comes to for it, where the backend ends every op at once
- * when asked (so that no close and no cancel can be waiting for this one). The
- * lane's state is the caller's to set.
+ * The end of a parked recv by bytes that were moved: what pike__finish comes
+ * to for it, where the backend ends every op at once when asked (so that no
+ * close and no cancel can be waiting for this one).
  */
-static inline void pike__finish_plain(struct pike_queue *q,
-    struct pike__handle *h, struct pike__lane *lane, struct pike__slot *slot,
-    int64_t bytes)
+static inline void pike__finish_parked(
+    struct pike_queue *q, struct pike__handle *h, int64_t bytes)
 {
-	pike__complete_bytes(q, slot->op.user_data, slot->id, bytes);
-	lane->head = lane->tail = NULL;
-	h->pending--;
-	pike__slot_give(&q->slots, slot);
+	struct pike_completion *c = pike__done_add(&q->done);
+
+	c->user_data = h->own.op.user_data;
+	c->id = h->own.id;
+	h->own.id = pike__name_next(h->own.id);
+	h->lane[PIKE__READS].state = PIKE__ARMED;
+	c->res = bytes;
+	c->err = 0;
+	c->os_error = 0;
+	c->flags = 0;
+	c->buffer = 0;
 }
 
 /* ---- what the rooms of the core do for each other ---- */
+
+/* The op of an id, or null when it has ended. */
+struct pike__slot *pike__op_find(struct pike_queue *q, pike_id id);
 
 /* Takes a slot off the list of the paused. */
 void pike__unpause(struct pike_queue *q, struct pike__slot *slot);

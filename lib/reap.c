@@ -9,13 +9,6 @@
 
 #include "queue.h"
 
-/*
- * While there is something to give, the system is not asked for more, but for
- * one time in so many reaps: an application that always has something (ops
- * that end at once, posts, wakes) must not starve what waits for an event.
- */
-#define UNPOLLED_MAX 64
-
 /* ---- time ---- */
 
 static void timer_fired(
@@ -157,7 +150,7 @@ static unsigned shots_taken(
 			continue;
 		q->done.shots--;
 		shots++;
-		slot = pike__slot_find(&q->slots, out[i].id);
+		slot = pike__op_find(q, out[i].id);
 		if (slot)
 			slot->shots--;
 	}
@@ -165,15 +158,22 @@ static unsigned shots_taken(
 	return shots;
 }
 
-static unsigned take_done(
+PIKE__APART static unsigned take_done(
     struct pike_queue *q, struct pike_completion *out, unsigned max)
 {
 	unsigned n = pike__done_take(&q->done, out, max);
 
-	q->done.room += n;
+	q->done.room += (int32_t)n;
 	if (q->done.shots)
-		q->done.room -= shots_taken(q, out, n);
+		q->done.room -= (int32_t)shots_taken(q, out, n);
 	return n;
+}
+
+/* Whether something was posted, or the queue was woken, that the owner has not
+ * looked at yet. */
+static inline bool called(struct pike_queue *q)
+{
+	return atomic_load_explicit(&q->called, memory_order_acquire);
 }
 
 /* Of the two sources that which comes first changes with each reap. */
@@ -182,14 +182,19 @@ static unsigned take(
 {
 	unsigned n = 0;
 
-	if (!pike__inbox_any(&q->inbox))
-		return q->done.count ? take_done(q, out, max) : 0;
+	/* First the mark goes, then the posts are looked at: one that comes
+	 * meanwhile makes the mark again. */
+	if (!called(q) || !atomic_exchange(&q->called, false) ||
+	    !pike__inbox_any(&q->inbox))
+		return take_done(q, out, max);
 	if (q->posts_first)
 		n = take_posts(q, out, max);
 	n += take_done(q, out + n, max - n);
 	if (!q->posts_first)
 		n += take_posts(q, out + n, max - n);
 	q->posts_first = !q->posts_first;
+	if (pike__inbox_any(&q->inbox))
+		atomic_store(&q->called, true);
 	return n;
 }
 
@@ -197,22 +202,20 @@ static unsigned take(
 
 /*
  * Tells posters to wake this queue before it looks for the last time whether
- * something was posted: whichever comes second sees the other.
+ * it was called: whichever comes second sees the other.
  */
-static void wait_for_events(struct pike_queue *q, int64_t limit)
+static inline void wait_for_events(struct pike_queue *q, int64_t limit)
 {
-	q->unpolled = 0;
+	q->patience = PIKE__PATIENCE;
 	if (limit != 0) {
 		atomic_store_explicit(&q->asleep, true, memory_order_relaxed);
 		atomic_thread_fence(memory_order_seq_cst);
-		if (pike__inbox_any(&q->inbox) ||
-		    atomic_load_explicit(&q->woken, memory_order_relaxed))
+		if (called(q))
 			limit = 0;
 	}
 	q->backend->wait(q, limit);
 	if (limit != 0)
 		atomic_store_explicit(&q->asleep, false, memory_order_relaxed);
-	pike__expire(q);
 }
 
 static bool woken(struct pike_queue *q)
@@ -242,6 +245,7 @@ static unsigned reap_slowly(struct pike_queue *q, struct pike_completion *out,
 		if (limit != 0 && q->deadlines.count + q->realtime.count)
 			limit = pike__wait_limit(q, limit);
 		wait_for_events(q, limit);
+		pike__expire(q);
 		if (timeout_ns == 0 ||
 		    (timeout_ns > 0 && pike__port_monotonic() >= end)) {
 			return take(q, out, max);
@@ -266,12 +270,15 @@ PIKE__COLD static int reap_any(struct pike_queue *q,
 		pike__resume(q);
 	/* When time is up the system is asked first: what has ended in time
 	 * shall not be told that it has not. */
-	if (q->unpolled++ >= UNPOLLED_MAX || pike__wait_limit(q, -1) == 0)
+	if (q->patience-- <= 0 || pike__wait_limit(q, -1) == 0) {
 		wait_for_events(q, 0);
+		pike__expire(q);
+	}
 	n = take(q, out, max);
 	if (!n)
 		n = reap_slowly(q, out, max, timeout_ns);
 	woken(q); /* this return answers a wake, whatever else it gives */
+	pike__calm(q);
 	if (q->pollable) {
 		atomic_store(&q->asleep, true);
 		pike__show(q);
@@ -279,27 +286,42 @@ PIKE__COLD static int reap_any(struct pike_queue *q,
 	return (int)n;
 }
 
-/* Whether there is nothing but ops that have ended, with no time running. */
-static inline bool only_done(struct pike_queue *q)
+/* What a calm queue gives: nearly always one completion, or as many as there
+ * are connections. */
+static inline int give(
+    struct pike_queue *q, struct pike_completion *out, unsigned max)
 {
-	return pike__queue_quick(q) && q->done.count && !q->done.shots &&
-	       !q->paused && !(q->deadlines.count | q->realtime.count) &&
-	       q->unpolled < UNPOLLED_MAX && !pike__inbox_any(&q->inbox) &&
-	       !atomic_load_explicit(&q->woken, memory_order_relaxed);
+	struct pike__done *d = &q->done;
+
+	if (d->first + 1 != d->next)
+		return (int)take_done(q, out, max);
+	*out = *d->first;
+	d->first = d->next;
+	d->room++;
+	return 1;
+}
+
+/* Waits without end for something to give. */
+PIKE__APART static int reap_waiting(
+    struct pike_queue *q, struct pike_completion *out, unsigned max)
+{
+	wait_for_events(q, -1);
+	if (!pike__queue_calm(q) || called(q) || !pike__done_any(&q->done))
+		return reap_any(q, out, max, -1);
+	return give(q, out, max);
 }
 
 int pike_reap(struct pike_queue *q, struct pike_completion *out, unsigned max,
     int64_t timeout_ns)
 {
-	unsigned n;
-
-	if (!q || !out || !max || max > INT_MAX || timeout_ns < -1 ||
-	    !only_done(q))
+	if (!q || !out || max - 1 >= INT_MAX || timeout_ns < -1 ||
+	    !pike__queue_calm(q) || called(q))
 		return reap_any(q, out, max, timeout_ns);
-	q->unpolled++;
-	n = pike__done_take(&q->done, out, max);
-	q->done.room += n;
-	return (int)n;
+	if (!pike__done_any(&q->done))
+		return timeout_ns == -1 ? reap_waiting(q, out, max)
+					: reap_any(q, out, max, timeout_ns);
+	return --q->patience < 0 ? reap_any(q, out, max, timeout_ns)
+				 : give(q, out, max);
 }
 
 /* ---- from other threads and from signal handlers ---- */
@@ -323,8 +345,9 @@ static void leave(struct pike_queue *q)
 		atomic_fetch_sub(&q->users, 1);
 }
 
-static void rouse(struct pike_queue *q)
+static void call(struct pike_queue *q)
 {
+	atomic_store_explicit(&q->called, true, memory_order_release);
 	atomic_thread_fence(memory_order_seq_cst);
 	if (atomic_load_explicit(&q->asleep, memory_order_relaxed) &&
 	    atomic_exchange(&q->asleep, false))
@@ -337,7 +360,7 @@ int pike_post(struct pike_queue *q, void *user_data, int64_t res)
 
 	if (!bad) {
 		if (pike__inbox_put(&q->inbox, user_data, res))
-			rouse(q);
+			call(q);
 		else
 			bad = -PIKE_EAGAIN;
 	}
@@ -351,7 +374,7 @@ int pike_wake(struct pike_queue *q)
 
 	if (!bad) {
 		atomic_store(&q->woken, true);
-		rouse(q);
+		call(q);
 	}
 	leave(q);
 	return bad;
@@ -369,7 +392,7 @@ pike_fd pike_pollable(struct pike_queue *q)
 	fd = q->backend->pollable(q);
 	if (fd >= 0) {
 		q->pollable = true;
-		q->quick = PIKE__DEAD;
+		q->quick = q->calm = PIKE__DEAD;
 		atomic_store(&q->asleep, true);
 		pike__show(q);
 	}
@@ -378,8 +401,8 @@ pike_fd pike_pollable(struct pike_queue *q)
 
 void pike__show(struct pike_queue *q)
 {
-	bool now = q->done.count || q->paused || pike__inbox_any(&q->inbox) ||
-		   atomic_load(&q->woken);
+	bool now = pike__done_any(&q->done) || q->paused ||
+		   pike__inbox_any(&q->inbox) || atomic_load(&q->woken);
 	int64_t left = now ? 0 : pike__wait_limit(q, -1);
 
 	q->backend->show(q, now || left == 0,

@@ -45,10 +45,10 @@ struct pike__slot {
 	uint8_t phase;  /* the backend's */
 };
 
-/* What of an op a plain one needs: all up to the details by opcode. */
-#define PIKE__OP_PLAIN offsetof(struct pike_op, u)
-
 #define PIKE__SLOT_CHUNK 64
+
+/* In the index of a slot that is part of a handle: the rest is the handle's. */
+#define PIKE__SLOT_OWN 0x80000000u
 
 struct pike__slots {
 	struct pike__slot *free;
@@ -101,6 +101,8 @@ static inline void pike__slot_give(
 		pike__slot_shrink(s, slot);
 	slot->state = PIKE__FREE;
 	slot->id = pike__name_next(slot->id);
+	if (pike__slot_index(slot) & PIKE__SLOT_OWN)
+		return;
 	slot->next = s->free;
 	s->free = slot;
 }

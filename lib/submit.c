@@ -46,13 +46,26 @@ static int all_reserve(struct pike_queue *q, const struct pike_op *op,
 	return 0;
 }
 
+/* Whether an op is one that the handle's own slot is for. */
+static bool own_fits(const struct pike__handle *h, const struct pike_op *op)
+{
+	return h && op->opcode == PIKE_RECV && !op->flags && !op->op_flags &&
+	       !op->timeout_ns && h->own.state == PIKE__FREE &&
+	       !(h->lane[PIKE__READS].state & PIKE__PARKED);
+}
+
 struct pike__slot *pike__slot_new(
     struct pike_queue *q, struct pike__handle *h, const struct pike_op *op)
 {
 	const struct pike__op_info *info = &pike__op_infos[op->opcode];
-	struct pike__slot *slot = pike__slot_take(&q->slots);
+	struct pike__slot *slot;
 
-	slot->op = *op;
+	if (own_fits(h, op)) {
+		slot = pike__own_fill(h, op);
+	} else {
+		slot = pike__slot_take(&q->slots);
+		slot->op = *op;
+	}
 	slot->handle = h;
 	slot->held = NULL;
 	slot->moved = 0;
@@ -81,12 +94,12 @@ struct pike__slot *pike__slot_new(
 
 /* ---- the long way ---- */
 
-/* The name of an op that ended without ever having a slot: of one that cannot
- * be, so that it is finished to anybody who asks. */
+/* The id of an op that ended without ever having a slot: a number that no slot
+ * can have for a name, so that it is finished to anybody who asks. They do not
+ * run out: there are 2^62. */
 static inline pike_id name_now(struct pike_queue *q)
 {
-	q->at_once = pike__name_next(q->at_once);
-	return q->at_once;
+	return ++q->at_once;
 }
 
 static pike_id complete_now(struct pike_queue *q, const struct pike_op *op,
@@ -128,7 +141,7 @@ static void dispatch(struct pike_queue *q, struct pike__slot *slot)
 		    pike__time_after(
 			pike__port_monotonic(), slot->op.timeout_ns));
 	if (h)
-		h->pending++;
+		pike__handle_attend(h);
 	if (slot->lane < PIKE__POLLS) {
 		pike__lane_put(q, slot);
 		return;
@@ -206,6 +219,7 @@ PIKE__COLD static pike_id submit_long(
 	if (!op)
 		return -PIKE_EINVAL;
 	id = submit_any(q, op);
+	pike__calm(q);
 	if (q->pollable)
 		pike__show(q);
 	return id;
@@ -247,14 +261,24 @@ static inline bool op_plain(const struct pike_op *op)
 	return op->buf && op->len - 1 < PIKE__LEN_MAX && !others;
 }
 
-/* A send that did not simply move all of its bytes. */
-PIKE__COLD static pike_id send_otherwise(struct pike_queue *q,
-    struct pike__handle *h, const struct pike_op *op, int64_t n)
+/* One for whose completion there was no place: room has gone below zero. */
+PIKE__COLD static pike_id submit_full(
+    struct pike_queue *q, const struct pike_op *op)
 {
+	q->done.room++;
+	return submit_long(q, op);
+}
+
+/* A send that did not simply move all of its bytes. */
+PIKE__COLD static pike_id send_otherwise(
+    struct pike_queue *q, const struct pike_op *op, int64_t n)
+{
+	struct pike__handle *h = pike__handle_find(&q->handles, op->handle);
 	struct pike__result r = {0};
 	size_t moved = 0;
 	bool ended = q->backend->sent(q, h, op, n, &moved, &r);
 
+	q->done.room++; /* taken again by what follows */
 	if (ended)
 		return ended_now(q, h, op, moved, &r);
 	if (pike__slots_reserve(&q->slots, false))
@@ -265,42 +289,24 @@ PIKE__COLD static pike_id send_otherwise(struct pike_queue *q,
 	return ended_now(q, h, op, moved, &r);
 }
 
-PIKE__APART static pike_id send_now(
-    struct pike_queue *q, struct pike__handle *h, const struct pike_op *op)
+PIKE__APART static pike_id send_now(const struct pike__handle *h,
+    const struct pike_op *op, struct pike_queue *q)
 {
-	int64_t n = q->backend->send(h, op->buf, op->len);
+	int64_t n = q->backend->send(h, op);
 	pike_id id;
 
 	if (n != (int64_t)op->len)
-		return send_otherwise(q, h, op, n);
+		return send_otherwise(q, op, n);
 	id = name_now(q);
-	q->done.room--;
 	pike__complete_bytes(q, op->user_data, id, n);
 	return id;
 }
 
 static inline pike_id recv_park(
-    struct pike_queue *q, struct pike__handle *h, const struct pike_op *op)
+    struct pike__handle *h, const struct pike_op *op)
 {
-	struct pike__lane *lane = &h->lane[PIKE__READS];
-	struct pike__slot *slot = pike__slot_take(&q->slots);
-
-	memcpy(&slot->op, op, PIKE__OP_PLAIN);
-	slot->next = slot->prev = NULL;
-	slot->handle = h;
-	slot->moved = 0;
-	slot->due = 0;
-	slot->shots = 0;
-	slot->why = 0;
-	slot->state = PIKE__STARTED;
-	slot->lane = PIKE__READS;
-	slot->paused = 0;
-	slot->phase = 0;
-	lane->head = lane->tail = slot;
-	lane->state = PIKE__ARMED | PIKE__BUSY | PIKE__PLAIN;
-	h->pending++;
-	q->done.room--;
-	return slot->id;
+	h->lane[PIKE__READS].state = PIKE__ARMED | PIKE__BUSY | PIKE__PARKED;
+	return pike__own_fill(h, op)->id;
 }
 
 static PIKE__WITHIN pike_id submit(
@@ -308,15 +314,17 @@ static PIKE__WITHIN pike_id submit(
 {
 	struct pike__handle *h = pike__handle_find(&q->handles, op->handle);
 
-	if (h && q->done.room && op_plain(op)) {
-		if (h->lane[PIKE__READS].state == PIKE__ARMED &&
-		    head_is(op, PIKE_RECV, 0) && q->slots.free)
-			return recv_park(q, h, op);
-		if ((h->lane[PIKE__WRITES].state | PIKE__ARMED) ==
-			(PIKE__READY | PIKE__ARMED) &&
-		    (head_is(op, PIKE_SEND, PIKE_ALL) ||
-			head_is(op, PIKE_SEND, 0)))
-			return send_now(q, h, op);
+	if (h && op_plain(op)) {
+		if (head_is(op, PIKE_RECV, 0)) {
+			if (h->lane[PIKE__READS].state == PIKE__ARMED)
+				return --q->done.room < 0 ? submit_full(q, op)
+							  : recv_park(h, op);
+		} else if (h->lane[PIKE__WRITES].state == PIKE__READY &&
+			   (head_is(op, PIKE_SEND, PIKE_ALL) ||
+			       head_is(op, PIKE_SEND, 0))) {
+			return --q->done.room < 0 ? submit_full(q, op)
+						  : send_now(h, op, q);
+		}
 	}
 	return submit_long(q, op);
 }

@@ -242,11 +242,15 @@ static void epoll_show(struct pike_queue *q, bool now, int64_t next)
 
 /* ---- waiting ---- */
 
-static void own_event(struct epoll *e, uint64_t name)
+static void own_event(struct pike_queue *q, pike_handle name)
 {
+	struct epoll *e = q->backend_state;
 	uint64_t count;
 
 	switch (name) {
+	case OWN_WAKE:
+		pike__reactor_roused(q);
+		break;
 	case OWN_CLOCK:
 		/* Says ECANCELED and is watched again; the core looks at the
 		 * clock after every wait. */
@@ -265,24 +269,30 @@ static void own_event(struct epoll *e, uint64_t name)
 	}
 }
 
+PIKE__COLD static void event_any(
+    struct pike_queue *q, pike_handle name, unsigned events)
+{
+	if (name <= OWN_ALARM)
+		own_event(q, name);
+	else
+		pike__reactor_event_any(q, name, events);
+}
+
 static int wait_coarsely(struct epoll *e, int64_t timeout_ns)
 {
-	int64_t ms = timeout_ns;
+	int64_t ms = timeout_ns / 1000000 + (timeout_ns % 1000000 != 0);
 
-	if (ms > 0) {
-		ms = timeout_ns / 1000000 + (timeout_ns % 1000000 != 0);
-		if (ms > INT_MAX)
-			ms = INT_MAX;
-	}
+	if (ms > INT_MAX)
+		ms = INT_MAX;
 	return sys_epoll_pwait(e->epfd, e->events, EVENTS_MAX, (int)ms, NULL);
 }
 
-static int wait_once(struct epoll *e, int64_t timeout_ns)
+static int wait_timed(struct epoll *e, int64_t timeout_ns)
 {
 	struct timespec ts;
 	int n;
 
-	if (e->coarse || timeout_ns <= 0)
+	if (e->coarse)
 		return wait_coarsely(e, timeout_ns);
 	timespec_from(&ts, timeout_ns);
 	n = sys_epoll_pwait2(e->epfd, e->events, EVENTS_MAX, &ts, NULL);
@@ -293,29 +303,45 @@ static int wait_once(struct epoll *e, int64_t timeout_ns)
 	return wait_coarsely(e, timeout_ns);
 }
 
+/* Not at all, without end, or for a time. */
+static PIKE__WITHIN int wait_once(struct epoll *e, int64_t timeout_ns)
+{
+	if (timeout_ns > 0)
+		return wait_timed(e, timeout_ns);
+	return sys_epoll_pwait(
+	    e->epfd, e->events, EVENTS_MAX, (int)timeout_ns, NULL);
+}
+
+PIKE__COLD static int wait_unblocked(
+    struct epoll *e, int64_t timeout_ns, const sigset_t *before)
+{
+	int n = wait_once(e, timeout_ns);
+
+	sys_pthread_sigmask(SIG_SETMASK, before, NULL);
+	return n;
+}
+
 static void epoll_wait_for(struct pike_queue *q, int64_t timeout_ns)
 {
 	struct epoll *e = q->backend_state;
 	sigset_t before;
-	bool unblocked;
 	int n;
 
 	if (q->realtime.count && e->clock_fd < 0)
 		clock_watch(e);
 	timeout_ns = pike__reactor_before(q, timeout_ns);
-	unblocked = e->reactor.signals &&
-		    pike__signals_unblock(e->reactor.signals, &before);
-	n = wait_once(e, timeout_ns);
-	if (unblocked)
-		sys_pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (e->reactor.signals &&
+	    pike__signals_unblock(e->reactor.signals, &before))
+		n = wait_unblocked(e, timeout_ns, &before);
+	else
+		n = wait_once(e, timeout_ns);
+	if (n < 0)
+		pike__reactor_roused(q);
 	for (int i = 0; i < n; i++) {
-		uint64_t name = e->events[i].data.u64;
+		pike_handle name = (pike_handle)e->events[i].data.u64;
 
-		if (name <= OWN_ALARM)
-			own_event(e, name);
-		else
-			pike__reactor_event(
-			    q, (pike_handle)name, e->events[i].events);
+		if (!pike__reactor_received(q, name, e->events[i].events))
+			event_any(q, name, e->events[i].events);
 	}
 	pike__reactor_after(q);
 }

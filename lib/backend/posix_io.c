@@ -232,8 +232,7 @@ static void lane_drained(struct pike__handle *h, const struct pike_op *op)
 		return;
 	if (writes(op))
 		h->lane[PIKE__WRITES].state &= (uint8_t)~PIKE__READY;
-	else if ((h->flags & (PIKE__DRAINS | PIKE__HUNG_UP)) == PIKE__DRAINS &&
-		 !(op->op_flags & PIKE_MSG_PEEK))
+	else if ((h->flags & PIKE__DRAINS) && !(op->op_flags & PIKE_MSG_PEEK))
 		h->lane[PIKE__READS].state &= (uint8_t)~PIKE__READY;
 }
 

@@ -69,6 +69,8 @@ static void lists_forget(struct pike__reactor *r, struct pike__handle *h)
 		for (at = &r->later; *at != h; at = &(*at)->later)
 			;
 		*at = h->later;
+		if (!r->later)
+			r->later_ns = LATER_NS_MIN;
 	}
 }
 
@@ -88,7 +90,6 @@ static bool armed(
 	if (!err) {
 		h->flags |= PIKE__REGISTERED;
 		h->lane[PIKE__READS].state |= PIKE__ARMED;
-		h->lane[PIKE__WRITES].state |= PIKE__ARMED;
 		return true;
 	}
 	/* EPERM: nothing that readiness is known of; EEXIST: adopted twice. */
@@ -199,9 +200,11 @@ bool pike__reactor_attempt(struct pike_queue *q, struct pike__handle *h,
 	return pike__posix_try(q, h, op, moved, &phase, r) == PIKE__DONE;
 }
 
-int64_t pike__reactor_send(struct pike__handle *h, const void *buf, size_t len)
+int64_t pike__reactor_send(
+    const struct pike__handle *h, const struct pike_op *op)
 {
-	return sys_send((int)h->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return sys_send(
+	    (int)h->fd, op->buf, op->len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 bool pike__reactor_start(
@@ -295,7 +298,7 @@ static void polls_run(
 	}
 }
 
-PIKE__COLD static void event_any(
+void pike__reactor_event_any(
     struct pike_queue *q, pike_handle name, unsigned events)
 {
 	const unsigned over = PIKE_POLL_HUP | PIKE_POLL_ERR;
@@ -303,9 +306,10 @@ PIKE__COLD static void event_any(
 
 	if (!h)
 		return;
-	if (events & (over | PIKE_POLL_RDHUP))
-		h->flags |= PIKE__HUNG_UP;
-	if (events & PIKE_POLL_PRI)
+	pike__unpark(h);
+	/* After a hang-up there may be no further edge, and urgent data ends
+	 * a read early. */
+	if (events & (over | PIKE_POLL_RDHUP | PIKE_POLL_PRI))
 		h->flags &= (uint16_t)~PIKE__DRAINS;
 	/* First the writes: a connect under way has to learn of its end by
 	 * itself, and reads go on when it has. */
@@ -323,14 +327,14 @@ PIKE__COLD static void event_any(
 		polls_run(q, h, events);
 }
 
-/* A plain recv that did not simply receive. */
-PIKE__COLD static void recv_otherwise(
-    struct pike_queue *q, struct pike__handle *h, ssize_t n)
+void pike__reactor_recv_otherwise(
+    struct pike_queue *q, struct pike__handle *h, int64_t n)
 {
 	struct pike__lane *lane = &h->lane[PIKE__READS];
-	struct pike__slot *slot = lane->head;
+	struct pike__slot *slot = &h->own;
 	struct pike__result r = {0};
 
+	pike__unpark(h);
 	lane->state |= PIKE__READY;
 	if (pike__posix_transferred(q, h, &slot->op, n, &slot->moved, &r))
 		pike__finish(q, slot, &r);
@@ -338,42 +342,7 @@ PIKE__COLD static void recv_otherwise(
 		lane_run(q, h, PIKE__READS);
 }
 
-/*
- * Nearly every edge is for a plain recv that is alone on its handle. One that
- * was short has emptied the socket, if nothing speaks against it.
- */
-void pike__reactor_event(
-    struct pike_queue *q, pike_handle name, unsigned events)
-{
-	struct pike__handle *h = pike__handle_find(&q->handles, name);
-	struct pike__lane *reads;
-	struct pike__slot *slot;
-	ssize_t n;
-
-	if (!h || h->pending != 1 ||
-	    h->lane[PIKE__READS].state !=
-		(PIKE__ARMED | PIKE__BUSY | PIKE__PLAIN) ||
-	    (events | PIKE_POLL_OUT) != (PIKE_POLL_IN | PIKE_POLL_OUT)) {
-		event_any(q, name, events);
-		return;
-	}
-	if (events & PIKE_POLL_OUT)
-		h->lane[PIKE__WRITES].state |= PIKE__READY;
-	reads = &h->lane[PIKE__READS];
-	slot = reads->head;
-	n = sys_recv((int)h->fd, slot->op.buf, slot->op.len, MSG_DONTWAIT);
-	if (n <= 0) {
-		recv_otherwise(q, h, n);
-		return;
-	}
-	reads->state = PIKE__ARMED;
-	if ((size_t)n == slot->op.len ||
-	    (h->flags & (PIKE__DRAINS | PIKE__HUNG_UP)) != PIKE__DRAINS)
-		reads->state = PIKE__ARMED | PIKE__READY;
-	pike__finish_plain(q, h, reads, slot, n);
-}
-
-int64_t pike__reactor_before(struct pike_queue *q, int64_t timeout_ns)
+int64_t pike__reactor_go_on(struct pike_queue *q, int64_t timeout_ns)
 {
 	struct pike__reactor *r = q->backend_state;
 	struct pike__handle *h = r->runnable;
@@ -405,9 +374,9 @@ int64_t pike__reactor_next(const struct pike__reactor *r, int64_t next)
 	return r->later && r->later_at < next ? r->later_at : next;
 }
 
-/* Tries again what has rested long enough: twice as long each time. */
-static void later_run(struct pike_queue *q, struct pike__reactor *r)
+void pike__reactor_try_later(struct pike_queue *q)
 {
+	struct pike__reactor *r = q->backend_state;
 	struct pike__handle *h = r->later;
 
 	if (r->later_at > pike__port_monotonic())
@@ -425,14 +394,4 @@ static void later_run(struct pike_queue *q, struct pike__reactor *r)
 	}
 	if (!r->later)
 		r->later_ns = LATER_NS_MIN;
-}
-
-void pike__reactor_after(struct pike_queue *q)
-{
-	struct pike__reactor *r = q->backend_state;
-
-	if (r->later)
-		later_run(q, r);
-	if (r->signals && pike__signals_pending(r->signals))
-		pike__reactor_signal_deliver(q);
 }

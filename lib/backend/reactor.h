@@ -8,6 +8,7 @@
 
 #include "../queue.h"
 #include "posix_signal.h"
+#include "sys.h"
 
 /* What a poller does for the reactor. */
 struct pike__poller {
@@ -38,7 +39,8 @@ void pike__reactor_close(struct pike__reactor *r);
 /* Entries of struct pike__backend, the same for all pollers. */
 bool pike__reactor_attempt(struct pike_queue *q, struct pike__handle *h,
     const struct pike_op *op, size_t *moved, struct pike__result *r);
-int64_t pike__reactor_send(struct pike__handle *h, const void *buf, size_t len);
+int64_t pike__reactor_send(
+    const struct pike__handle *h, const struct pike_op *op);
 bool pike__reactor_start(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r);
 void pike__reactor_cancel(struct pike_queue *q, struct pike__slot *slot);
@@ -48,16 +50,55 @@ enum pike_route pike__reactor_route(int opcode);
 
 /* Before the poller waits: goes on with what was stopped, and says how long
  * the wait may last. */
-int64_t pike__reactor_before(struct pike_queue *q, int64_t timeout_ns);
+int64_t pike__reactor_go_on(struct pike_queue *q, int64_t timeout_ns);
+
+static inline int64_t pike__reactor_before(
+    struct pike_queue *q, int64_t timeout_ns)
+{
+	const struct pike__reactor *r = q->backend_state;
+
+	return r->runnable || r->later ? pike__reactor_go_on(q, timeout_ns)
+				       : timeout_ns;
+}
 /* When ops that rest are tried again, if that is before next. */
 int64_t pike__reactor_next(const struct pike__reactor *r, int64_t next);
 /* For each edge: the handle's name, and PIKE_POLL_ bits. Stale names are
  * ignored. */
-void pike__reactor_event(
+void pike__reactor_event_any(
     struct pike_queue *q, pike_handle name, unsigned events);
-/* After the edges. */
-void pike__reactor_after(struct pike_queue *q);
 
+/* A parked recv that did not simply receive. */
+PIKE__COLD void pike__reactor_recv_otherwise(
+    struct pike_queue *q, struct pike__handle *h, int64_t n);
+
+/*
+ * Nearly every edge says that a connection can be read, and written as ever,
+ * where one recv waits and nothing else: true when this was such a one. A recv
+ * that was short has emptied the socket, if nothing speaks against it.
+ */
+static PIKE__WITHIN bool pike__reactor_received(
+    struct pike_queue *q, pike_handle name, unsigned events)
+{
+	struct pike__handle *h = pike__handle_find(&q->handles, name);
+	ssize_t n;
+
+	if (!h ||
+	    h->lane[PIKE__READS].state !=
+		(PIKE__ARMED | PIKE__BUSY | PIKE__PARKED) ||
+	    events != (PIKE_POLL_IN | PIKE_POLL_OUT))
+		return false;
+	h->lane[PIKE__WRITES].state |= PIKE__READY;
+	n = sys_recv((int)h->fd, h->own.op.buf, h->own.op.len, MSG_DONTWAIT);
+	if (n <= 0) {
+		pike__reactor_recv_otherwise(q, h, n);
+		return true;
+	}
+	pike__finish_parked(q, h, n);
+	if (PIKE__SELDOM(
+		(size_t)n == h->own.op.len || !(h->flags & PIKE__DRAINS)))
+		h->lane[PIKE__READS].state |= PIKE__READY;
+	return true;
+}
 /* SIGNAL ops (reactor_signal.c). */
 bool pike__reactor_signal_start(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r);
@@ -65,5 +106,26 @@ bool pike__reactor_signal_start(
 bool pike__reactor_signal_cancel(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r);
 void pike__reactor_signal_deliver(struct pike_queue *q);
+
+/* When the poller was woken, or interrupted: a signal may be the reason, whose
+ * handler wakes it after each that it has caught. */
+static inline void pike__reactor_roused(struct pike_queue *q)
+{
+	const struct pike__reactor *r = q->backend_state;
+
+	if (r->signals && pike__signals_pending(r->signals))
+		pike__reactor_signal_deliver(q);
+}
+
+/* After the edges. */
+void pike__reactor_try_later(struct pike_queue *q);
+
+static inline void pike__reactor_after(struct pike_queue *q)
+{
+	const struct pike__reactor *r = q->backend_state;
+
+	if (r->later)
+		pike__reactor_try_later(q);
+}
 
 #endif

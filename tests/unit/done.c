@@ -54,7 +54,7 @@ static void model_take(struct model *m, uint32_t max)
 		m->first++;
 	}
 	UNIT_EQ(out[want].id, -1);
-	UNIT_EQ(m->done.count, (uint32_t)(m->last - m->first));
+	UNIT_EQ(pike__done_count(&m->done), (uint32_t)(m->last - m->first));
 }
 
 START_TEST(done_gives_in_order)
@@ -117,7 +117,7 @@ START_TEST(done_grows_at_each_place)
 			room = m.done.room;
 			UNIT_CHECK(pike__done_grow(&m.done));
 			UNIT_EQ(m.done.cap - CAP, m.done.room - room);
-			while (m.done.count < m.done.cap)
+			while (pike__done_count(&m.done) < m.done.cap)
 				model_add(&m);
 			model_take(&m, MODEL);
 			pike__done_free(&m.done);
@@ -146,7 +146,8 @@ START_TEST(done_is_a_queue)
 		default:
 			if (n % 2)
 				model_take(&m, n);
-			while (n-- > 0 && m.done.count < m.done.cap)
+			while (
+			    n-- > 0 && pike__done_count(&m.done) < m.done.cap)
 				model_add(&m);
 			break;
 		}

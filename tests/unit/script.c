@@ -117,12 +117,13 @@ static bool script_attempt(struct pike_queue *q, struct pike__handle *h,
 	return kind == SCRIPT_END;
 }
 
-static int64_t script_send(struct pike__handle *h, const void *buf, size_t len)
+static int64_t script_send(
+    const struct pike__handle *h, const struct pike_op *op)
 {
-	(void)buf;
+	int64_t len = (int64_t)op->len;
+
 	line_add(state.asked, "!%d", (int)h->fd);
-	return script.send_takes < (int64_t)len ? script.send_takes
-						: (int64_t)len;
+	return script.send_takes < len ? script.send_takes : len;
 }
 
 static bool script_sent(struct pike_queue *q, struct pike__handle *h,

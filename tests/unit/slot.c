@@ -75,7 +75,7 @@ START_TEST(slot_generations_wrap)
 		ids[i] = slot->id;
 		ck_assert_int_gt(ids[i], 0);
 		ck_assert_int_ne(ids[i] >> 32, 0);
-		first |= last && ids[i] >> 32 == 1;
+		first |= last && ids[i] >> 32 == PIKE__GENERATION_LEAST;
 		last |= ids[i] >> 32 == 0x7fffffff;
 		for (int k = 0; k < i; k++) {
 			ck_assert_int_ne(ids[k], ids[i]);
