@@ -211,10 +211,12 @@ TESTS += $(script_tests) $(fault_tests) $(conformance_tests) $(unit_tests)
 endif
 
 # What tools/test runs with sanitizers, which do not bear to be traced as
-# bench/budget does; with TSan, which calls handlers when it sees fit; and
-# under valgrind, where the longest take too long, signals do not interrupt and
-# descriptors do not end where the system would end them.
-sanitizer_tests = $(fault_tests) $(conformance_tests) $(unit_tests)
+# bench/budget does and have a heap of their own; with TSan, which calls
+# handlers when it sees fit; and under valgrind, where the longest take too
+# long, signals do not interrupt, and descriptors do not end where the system
+# would end them.
+sanitizer_tests = $(filter-out tests/conformance/memory,\
+	$(fault_tests) $(conformance_tests) $(unit_tests))
 if ENABLE_EXAMPLES
 sanitizer_tests += tests/examples/run.sh
 endif
