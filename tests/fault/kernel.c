@@ -116,9 +116,12 @@ int kernel_turn(enum kernel_call call, int fd)
 	}
 	if (kernel.plan.for_good && kernel.name && call == state.failing)
 		return kernel.error;
-	/* Not each second time: that is how often some are made in a row. */
+	/* Then it is made twice: so often some are made in a row. */
 	if (kernel.plan.interrupted && may_be_interrupted(call))
-		return state.tries[call]++ % 3 == 0 ? EINTR : 0;
+		return state.tries[call]++ % (kernel.plan.interrupted + 2) <
+			       kernel.plan.interrupted
+			   ? EINTR
+			   : 0;
 	return 0;
 }
 

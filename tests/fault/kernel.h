@@ -16,13 +16,13 @@
 
 /* What shall happen in a run. Zero: nothing. */
 struct kernel_plan {
-	unsigned fail_at;  /* the call of this number fails, from 1 */
-	unsigned choice;   /* with this of its errors */
-	bool for_good;     /* and all others of its kind after it */
-	bool one_byte;     /* streams move one byte at a time */
-	bool interrupted;  /* each call that may says EINTR first */
-	bool is_all_timed; /* nothing but time ends a wait in this run */
-	uint64_t storm;    /* calls fail by chance, from this seed; 0: none */
+	unsigned fail_at;     /* the call of this number fails, from 1 */
+	unsigned choice;      /* with this of its errors */
+	bool for_good;        /* and all others of its kind after it */
+	bool one_byte;        /* streams move one byte at a time */
+	unsigned interrupted; /* each call that may says EINTR so often first */
+	bool is_all_timed;    /* nothing but time ends a wait in this run */
+	uint64_t storm; /* calls fail by chance, from this seed; 0: none */
 };
 
 struct kernel {

@@ -473,8 +473,13 @@ void kernel_install(void)
 
 void kernel_look(struct kernel_descriptors *d)
 {
+	struct pollfd p[KERNEL_DESCRIPTORS];
+
 	for (int fd = 0; fd < KERNEL_DESCRIPTORS; fd++)
-		d->open[fd] = real.fcntl(fd, F_GETFD, 0) >= 0;
+		p[fd] = (struct pollfd){.fd = fd};
+	real.poll(p, KERNEL_DESCRIPTORS, 0);
+	for (int fd = 0; fd < KERNEL_DESCRIPTORS; fd++)
+		d->open[fd] = !(p[fd].revents & POLLNVAL);
 	if (d->open[KERNEL_DESCRIPTORS - 1])
 		kernel_blame("too many descriptors");
 }

@@ -105,7 +105,18 @@ END_TEST
 
 START_TEST(each_call_is_interrupted)
 {
-	const struct kernel_plan plan = {.interrupted = true};
+	const struct kernel_plan plan = {.interrupted = 1};
+	const struct scenario *s = begin(_i);
+
+	play(s, &plan, false);
+	play(s, &plan, true);
+}
+END_TEST
+
+/* More often than a call is made in a row. */
+START_TEST(each_call_is_interrupted_often)
+{
+	const struct kernel_plan plan = {.interrupted = 40};
 	const struct scenario *s = begin(_i);
 
 	play(s, &plan, false);
@@ -125,7 +136,7 @@ END_TEST
 
 START_TEST(streams_move_byte_by_byte_interrupted)
 {
-	const struct kernel_plan plan = {.one_byte = true, .interrupted = true};
+	const struct kernel_plan plan = {.one_byte = true, .interrupted = 1};
 
 	play(begin(_i), &plan, false);
 }
@@ -141,6 +152,8 @@ int main(void)
 	    tests, calls_fail_in_a_storm, 0, (int)scenario_count);
 	tcase_add_loop_test(
 	    tests, each_call_is_interrupted, 0, (int)scenario_count);
+	tcase_add_loop_test(
+	    tests, each_call_is_interrupted_often, 0, (int)scenario_count);
 	tcase_add_loop_test(
 	    tests, streams_move_byte_by_byte, 0, (int)scenario_count);
 	tcase_add_loop_test(tests, streams_move_byte_by_byte_interrupted, 0,
