@@ -109,7 +109,8 @@ void pike__resume(struct pike_queue *q)
 	while (slot && q->done.shots_left) {
 		struct pike__slot *next = slot->held;
 
-		if (!slot->shots || !pike__op_writes(&slot->op)) {
+		if (slot->state != PIKE__ENDING &&
+		    (!slot->shots || !pike__op_writes(&slot->op))) {
 			pike__unpause(q, slot);
 			resume_one(q, slot);
 		}

@@ -8,6 +8,7 @@
 #ifndef PIKE_LIB_BACKEND_SYS_H
 #define PIKE_LIB_BACKEND_SYS_H
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -32,6 +33,35 @@ static inline int ptsnumber(int fd)
 
 	return ioctl(fd, TIOCGPTN, &number) ? -1 : number;
 }
+
+/* What a libc does not have, a kernel without it would say: the callers know
+ * another way. */
+#ifndef HAVE_EPOLL_PWAIT2
+static inline int pike__no_epoll_pwait2(int epfd, struct epoll_event *events,
+    int max, const struct timespec *timeout, const sigset_t *mask)
+{
+	(void)epfd, (void)events, (void)max, (void)timeout, (void)mask;
+	errno = ENOSYS;
+	return -1;
+}
+#	define epoll_pwait2 pike__no_epoll_pwait2
+#endif
+
+#if !defined(HAVE_PREADV2) || !defined(HAVE_PWRITEV2)
+static inline ssize_t pike__no_xfer2(
+    int fd, const struct iovec *iov, int n, off_t at, int flags)
+{
+	(void)fd, (void)iov, (void)n, (void)at, (void)flags;
+	errno = ENOSYS;
+	return -1;
+}
+#	define preadv2  pike__no_xfer2
+#	define pwritev2 pike__no_xfer2
+#endif
+
+#ifndef RWF_NOWAIT
+#	define RWF_NOWAIT 0x00000008
+#endif
 
 #ifdef PIKE_SEAM
 
