@@ -45,12 +45,15 @@ setup_test() {
   need check has_module 'check >= 0.15.2'
   need clang has clang
   need clang-format has clang-format
+  need curl has curl
   need g++ has g++
   need git has git
   need libuv1-dev has_module libuv
   need mandoc has mandoc
   need shellcheck has shellcheck
+  need socat has socat
   need valgrind has valgrind
+  need wrk has wrk
   need xz-utils has xz
 }
 

@@ -39,7 +39,8 @@ need() {
   what=$1
   shift
   for tool do
-    command -v "$tool" >/dev/null 2>&1 && continue
+    # Not the function of that name below.
+    (unset -f "$tool"; command -v "$tool") >/dev/null 2>&1 && continue
     echo "SKIP $backend $what: no $tool here"
     return 1
   done

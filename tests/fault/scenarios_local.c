@@ -281,9 +281,11 @@ static void play_signals(struct run *run)
 {
 	const uint64_t usr1 = PIKE_SIGNAL_BIT(PIKE_SIGUSR1);
 	const uint64_t usr2 = PIKE_SIGNAL_BIT(PIKE_SIGUSR2);
-	struct pike_signal_info info = {0}, each = {0};
+	/* They are pike's until the ops have ended, after a failure too. */
+	static struct pike_signal_info info, each;
 	struct run_op *once, *often;
 
+	info = each = (struct pike_signal_info){0};
 	once = await_signal(run, signal_of(usr1, &info));
 	WANT(run, once);
 	often = await_signal(run, op_many(signal_of(usr1 | usr2, &each)));
