@@ -255,7 +255,7 @@ CASE(cancel_handle_counts_what_it_ends_and_leaves_other_handles)
 	pike_fd fd[2];
 	pike_handle other;
 	pike_fd peer;
-	char in[4];
+	char in[4] = {0};
 
 	if (!rig_plain_pair(rig, RIG_UNIX, fd))
 		SKIP("no Unix sockets");

@@ -68,7 +68,7 @@ CASE(a_stale_handle_never_names_its_slots_next_user)
 CASE(the_close_comes_after_all_that_was_pending)
 {
 	pike_fd fd[2];
-	char in[4];
+	char in[4] = {0};
 	pike_id ids[20];
 
 	if (!rig_plain_pair(rig, RIG_UNIX, fd))
