@@ -213,19 +213,17 @@ endif
 # What tools/test runs with sanitizers, which do not bear to be traced as
 # bench/budget does and have a heap of their own; with TSan, which calls
 # handlers when it sees fit; and under valgrind, where the longest take too
-# long, signals do not interrupt, and descriptors do not end where the system
-# would end them.
+# long and signals do not interrupt.
 sanitizer_tests = $(filter-out tests/conformance/memory,\
 	$(fault_tests) $(conformance_tests) $(unit_tests))
 if ENABLE_EXAMPLES
 sanitizer_tests += tests/examples/run.sh
 endif
 not_for_valgrind = \
-	tests/conformance/accept \
-	tests/conformance/accept_many \
 	tests/conformance/cancel_race \
 	tests/conformance/eintr \
 	tests/conformance/memory \
+	tests/conformance/post \
 	tests/conformance/post_threads \
 	tests/unit/signals_storm
 not_for_tsan = \
