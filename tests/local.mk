@@ -15,6 +15,7 @@ conformance_tests = \
 	tests/conformance/accept \
 	tests/conformance/accept_many \
 	tests/conformance/address \
+	tests/conformance/again \
 	tests/conformance/badcalls \
 	tests/conformance/badinput \
 	tests/conformance/badrandom \
