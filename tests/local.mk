@@ -86,7 +86,7 @@ script_tests = \
 	tests/install/install.sh \
 	tests/install/readme.sh \
 	tests/man/pages.sh \
-	tests/support/summary.sh
+	tests/support/closing-line.sh
 
 if ENABLE_EXAMPLES
 script_tests += tests/examples/run.sh
