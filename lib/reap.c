@@ -203,15 +203,15 @@ static unsigned take(
 
 /*
  * Tells posters to wake this queue before it looks for the last time whether
- * it was called: whichever comes second sees the other.
+ * it was called. Both sides write one mark and read the other in the single
+ * order of sequential consistency: whichever comes second sees the first.
  */
 static inline void wait_for_events(struct pike_queue *q, int64_t limit)
 {
 	q->patience = PIKE__PATIENCE;
 	if (limit != 0) {
-		atomic_store_explicit(&q->asleep, true, memory_order_relaxed);
-		atomic_thread_fence(memory_order_seq_cst);
-		if (called(q))
+		atomic_store(&q->asleep, true);
+		if (atomic_load(&q->called))
 			limit = 0;
 	}
 	q->backend->wait(q, limit);
@@ -348,10 +348,8 @@ static void leave(struct pike_queue *q)
 
 static void call(struct pike_queue *q)
 {
-	atomic_store_explicit(&q->called, true, memory_order_release);
-	atomic_thread_fence(memory_order_seq_cst);
-	if (atomic_load_explicit(&q->asleep, memory_order_relaxed) &&
-	    atomic_exchange(&q->asleep, false))
+	atomic_store(&q->called, true);
+	if (atomic_load(&q->asleep) && atomic_exchange(&q->asleep, false))
 		q->backend->wake(q);
 }
 
