@@ -35,6 +35,7 @@ pike_core_headers = \
 
 pike_reactor = \
 	lib/backend/sys.def \
+	lib/backend/own.c \
 	lib/backend/posix_addr.c \
 	lib/backend/posix_adopt.c \
 	lib/backend/posix_error.c \
@@ -46,6 +47,7 @@ pike_reactor = \
 	lib/backend/posix_socket.c \
 	lib/backend/reactor.c \
 	lib/backend/reactor_signal.c \
+	lib/backend/own.h \
 	lib/backend/posix_addr.h \
 	lib/backend/posix_error.h \
 	lib/backend/posix_io.h \

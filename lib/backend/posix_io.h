@@ -97,6 +97,13 @@ int pike__posix_ask(int fd, int events);
 /* The system's MSG_ flags for PIKE_MSG_. */
 int pike__posix_msg_flags(uint32_t flags);
 
+/* A time, of a clock or a span. */
+static inline void pike__timespec(struct timespec *ts, int64_t ns)
+{
+	ts->tv_sec = (time_t)(ns / 1000000000);
+	ts->tv_nsec = (long)(ns % 1000000000);
+}
+
 /* A result from errno, with the code that pike calls it. */
 void pike__posix_error(struct pike__result *r, int err);
 
