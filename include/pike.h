@@ -473,11 +473,16 @@ struct pike_params {
 /* Optional features of systems that a queue can be told to do without, so
  * that each fall-back can be tried. */
 #define PIKE_FEATURE_WAIT_NS                                                   \
-	0x01u                       /* waits in ns (epoll_pwait2), else in ms  \
-				     */
-#define PIKE_FEATURE_NOWAIT   0x02u /* reads and writes that cannot block */
-#define PIKE_FEATURE_NOSIGNAL 0x04u /* pipe writes that raise no SIGPIPE */
-#define PIKE_FEATURES_ALL     0x07u
+	0x01u /* waits in ns (epoll_pwait2), else in ms                        \
+	       */
+#define PIKE_FEATURE_NOWAIT        0x02u /* reads and writes that cannot block */
+#define PIKE_FEATURE_NOSIGNAL      0x04u /* pipe writes that raise no SIGPIPE */
+#define PIKE_FEATURE_NATIVE        0x08u /* ops that the system does by itself: */
+#define PIKE_FEATURE_MULTISHOT     0x10u /* those with PIKE_MULTISHOT */
+#define PIKE_FEATURE_BUFFER_RING   0x20u /* buffer groups that it takes from */
+#define PIKE_FEATURE_ZERO_COPY     0x40u /* sends that copy nothing */
+#define PIKE_FEATURE_SINGLE_ISSUER 0x80u /* what is for one thread only */
+#define PIKE_FEATURES_ALL          0xffu
 
 /*
  * Opens a queue. params may be null. On success *q is the caller's until

@@ -4,11 +4,17 @@
 
 #include "backend.h"
 
+#ifdef PIKE_HAVE_URING
+extern const struct pike__backend pike__backend_uring;
+#endif
 #ifdef PIKE_HAVE_EPOLL
 extern const struct pike__backend pike__backend_epoll;
 #endif
 
 const struct pike__backend *const pike__backends[] = {
+#ifdef PIKE_HAVE_URING
+    &pike__backend_uring,
+#endif
 #ifdef PIKE_HAVE_EPOLL
     &pike__backend_epoll,
 #endif

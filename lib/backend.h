@@ -70,7 +70,8 @@ struct pike__backend {
 	void (*cancel)(struct pike_queue *q, struct pike__slot *slot);
 
 	/* Waits up to timeout_ns (-1: without end) for anything to happen and
-	 * finishes what can be. May return early. */
+	 * finishes what can be. May return early. When it will never be able
+	 * to, it says why in q->broken. */
 	void (*wait)(struct pike_queue *q, int64_t timeout_ns);
 
 	/* Ends the wait, or else the next one. Any thread, any handler. */
@@ -84,7 +85,7 @@ struct pike__backend {
 	 * (INT64_MAX: never), by the monotonic clock. */
 	void (*show)(struct pike_queue *q, bool now, int64_t next);
 
-	enum pike_route (*route)(int opcode);
+	enum pike_route (*route)(const struct pike_queue *q, int opcode);
 };
 
 /* Those that this library was built with, in order of preference, then null. */

@@ -57,7 +57,7 @@ bool pike__handles_reserve(struct pike__handles *t)
 	uint32_t chunks = t->count / PIKE__HANDLE_CHUNK;
 	struct pike__handle *chunk;
 
-	if (t->free)
+	if (t->free_count > t->promised)
 		return true;
 	if (t->count > t->mask && !table_grow(t))
 		return false;
@@ -78,6 +78,7 @@ bool pike__handles_reserve(struct pike__handles *t)
 	}
 	t->chunks[chunks] = chunk;
 	t->count += PIKE__HANDLE_CHUNK;
+	t->free_count += PIKE__HANDLE_CHUNK;
 	return true;
 }
 
@@ -88,6 +89,7 @@ struct pike__handle *pike__handle_take(
 	uint8_t state = PIKE__READY;
 
 	t->free = h->next;
+	t->free_count--;
 	if (kind != PIKE__SOCKET_STREAM)
 		state |= PIKE__SPECIAL;
 	memset(h->lane, 0, sizeof h->lane);
@@ -128,4 +130,5 @@ void pike__handle_give(struct pike__handles *t, struct pike__handle *h)
 	h->self = ~h->name;
 	h->next = t->free;
 	t->free = h;
+	t->free_count++;
 }

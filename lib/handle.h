@@ -90,6 +90,8 @@ struct pike__handles {
 	struct pike__handle **at; /* always mask + 1 entries, never null */
 	uint32_t mask;
 	uint32_t count;
+	uint32_t free_count;
+	uint32_t promised; /* of the free */
 	uint32_t chunks_cap;
 	struct pike__handle **chunks;
 	struct pike__handle *free;
@@ -98,8 +100,18 @@ struct pike__handles {
 bool pike__handles_open(struct pike__handles *t);
 void pike__handles_free(struct pike__handles *t);
 
-/* At least one free handle; false when out of memory. */
+/* At least one free handle that is not promised; false when out of memory. */
 bool pike__handles_reserve(struct pike__handles *t);
+
+/* Sets one aside for what the system may give at any time. Whoever comes for
+ * it takes it out of promised. */
+static inline bool pike__handles_promise(struct pike__handles *t)
+{
+	if (!pike__handles_reserve(t))
+		return false;
+	t->promised++;
+	return true;
+}
 
 /* Takes the free handle that a reserve has made sure of. */
 struct pike__handle *pike__handle_take(

@@ -59,7 +59,15 @@ pike_reactor = \
 pike_epoll = \
 	lib/backend/epoll.c
 
-lib_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/lib
+pike_uring = \
+	lib/backend/uring.c \
+	lib/backend/uring_answer.c \
+	lib/backend/uring_op.c \
+	lib/backend/uring_wait.c \
+	lib/backend/uring.h \
+	lib/backend/uring_sys.h
+
+lib_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/lib $(LIBURING_CFLAGS)
 
 pike_sources = $(pike_core) $(pike_core_headers)
 if HAVE_REACTOR
@@ -67,6 +75,9 @@ pike_sources += $(pike_reactor)
 endif
 if HAVE_EPOLL
 pike_sources += $(pike_epoll)
+endif
+if HAVE_URING
+pike_sources += $(pike_uring)
 endif
 
 # What is installed.
@@ -81,7 +92,7 @@ lib_LTLIBRARIES += libpike.la
 libpike_la_SOURCES = $(pike_sources)
 libpike_la_CPPFLAGS = $(lib_cppflags) -DPIKE_BUILD
 libpike_la_CFLAGS = $(AM_CFLAGS) $(PIKE_HIDDEN)
-libpike_la_LIBADD = $(PTHREAD_LIBS)
+libpike_la_LIBADD = $(LIBURING_LIBS) $(PTHREAD_LIBS)
 libpike_la_LDFLAGS = $(AM_LDFLAGS) -no-undefined \
 	-version-info $(PIKE_LT_CURRENT):$(PIKE_LT_REVISION):$(PIKE_LT_AGE)
 if HAVE_VSCRIPT
@@ -94,6 +105,6 @@ EXTRA_libpike_la_DEPENDENCIES = lib/libpike.map
 check_LTLIBRARIES += libpike-test.la
 libpike_test_la_SOURCES = $(pike_sources) lib/backend/seam.c
 libpike_test_la_CPPFLAGS = $(lib_cppflags) -DPIKE_STATIC -DPIKE_SEAM
-libpike_test_la_LIBADD = $(PTHREAD_LIBS)
+libpike_test_la_LIBADD = $(LIBURING_LIBS) $(PTHREAD_LIBS)
 
 EXTRA_DIST += lib/libpike.map lib/pike.pc.in

@@ -391,5 +391,5 @@ int pike_route(const struct pike_queue *q, int opcode)
 		return -PIKE_EINVAL;
 	if (pike__op_infos[opcode].needs & PIKE__OP_CORE)
 		return PIKE_ROUTE_NATIVE;
-	return (int)q->backend->route(opcode);
+	return (int)q->backend->route(q, opcode);
 }

@@ -42,6 +42,7 @@ struct pike_queue {
 	struct pike__slot *cancels; /* that wait for their targets */
 	uint32_t ops_max;
 	uint32_t features_off;
+	int32_t broken; /* the code why the system serves it no more; 0 */
 	bool pollable;
 	bool posts_first; /* whose turn it is in a reap */
 
@@ -115,6 +116,12 @@ static inline void pike__calm(struct pike_queue *q)
 		    !q->done.shots;
 
 	q->calm = calm ? q->quick : PIKE__DEAD;
+}
+
+/* Whether it is inside pike_queue_close: nobody will reap. */
+static inline bool pike__queue_closing(const struct pike_queue *q)
+{
+	return !atomic_load_explicit(&q->open, memory_order_relaxed);
 }
 
 /* ---- completions ---- */

@@ -225,7 +225,7 @@ static bool woken(struct pike_queue *q)
 	       atomic_exchange(&q->woken, false);
 }
 
-static unsigned reap_slowly(struct pike_queue *q, struct pike_completion *out,
+static int reap_slowly(struct pike_queue *q, struct pike_completion *out,
     unsigned max, int64_t timeout_ns)
 {
 	int64_t end = timeout_ns > 0
@@ -237,7 +237,9 @@ static unsigned reap_slowly(struct pike_queue *q, struct pike_completion *out,
 		unsigned n = take(q, out, max);
 
 		if (n || woken(q))
-			return n;
+			return (int)n;
+		if (q->broken)
+			return q->broken;
 		if (timeout_ns > 0) {
 			int64_t now = pike__port_monotonic();
 
@@ -249,7 +251,7 @@ static unsigned reap_slowly(struct pike_queue *q, struct pike_completion *out,
 		pike__expire(q);
 		if (timeout_ns == 0 ||
 		    (timeout_ns > 0 && pike__port_monotonic() >= end)) {
-			return take(q, out, max);
+			return (int)take(q, out, max);
 		}
 	}
 }
@@ -259,7 +261,7 @@ PIKE__COLD static int reap_any(struct pike_queue *q,
     struct pike_completion *out, unsigned max, int64_t timeout_ns)
 {
 	int bad = pike__queue_usable(q);
-	unsigned n;
+	int n;
 
 	if (bad)
 		return bad;
@@ -275,7 +277,7 @@ PIKE__COLD static int reap_any(struct pike_queue *q,
 		wait_for_events(q, 0);
 		pike__expire(q);
 	}
-	n = take(q, out, max);
+	n = (int)take(q, out, max);
 	if (!n)
 		n = reap_slowly(q, out, max, timeout_ns);
 	woken(q); /* this return answers a wake, whatever else it gives */
@@ -284,7 +286,7 @@ PIKE__COLD static int reap_any(struct pike_queue *q,
 		atomic_store(&q->asleep, true);
 		pike__show(q);
 	}
-	return (int)n;
+	return n;
 }
 
 /* What a calm queue gives: nearly always one completion, or as many as there

@@ -45,6 +45,9 @@ struct pike__slot {
 	uint8_t phase;  /* the backend's */
 };
 
+/* Of phase: the system has the op, and will say how it ended. */
+#define PIKE__IN_SYSTEM 0x80
+
 #define PIKE__SLOT_CHUNK 64
 
 /* In the index of a slot that is part of a handle: the rest is the handle's. */

@@ -29,6 +29,7 @@ setup_build() {
   need automake has automake
   need libtool has libtoolize
   need autoconf-archive has_macro ax_check_vscript
+  need liburing-dev has_module 'liburing >= 2.3'
   need pkg-config has pkg-config
 }
 

@@ -71,7 +71,7 @@ static void epoll_wake(struct pike_queue *q)
 {
 	struct epoll *e = q->backend_state;
 
-	pike__own_wake(&e->own);
+	pike__own_wake(&e->own, -1);
 }
 
 static const struct pike__poller epoll_poller = {
@@ -142,7 +142,10 @@ static void epoll_show(struct pike_queue *q, bool now, int64_t next)
 {
 	struct epoll *e = q->backend_state;
 
-	pike__own_show(&e->own, q, now, next);
+	if (pike__own_alarm(&e->own, q, next) || now)
+		pike__own_raise(&e->own);
+	else if (e->own.shown)
+		pike__own_lower(&e->own);
 }
 
 /* ---- waiting ---- */

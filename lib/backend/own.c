@@ -46,11 +46,13 @@ void pike__own_close(struct pike__own *own)
 
 /* An edge each time; the count is never read. Full means that 2^64 - 2 edges
  * were made. */
-void pike__own_wake(struct pike__own *own)
+void pike__own_wake(struct pike__own *own, int also)
 {
 	int err = errno;
 
 	fd_raise(own->wake_fd);
+	if (also >= 0)
+		fd_raise(also);
 	errno = err;
 }
 
@@ -104,28 +106,36 @@ void pike__own_watch_clock(struct pike__own *own, struct pike_queue *q)
 		    TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when, NULL);
 }
 
-void pike__own_show(
-    struct pike__own *own, struct pike_queue *q, bool now, int64_t next)
+bool pike__own_alarm(struct pike__own *own, struct pike_queue *q, int64_t next)
 {
 	const struct pike__reactor *r = q->backend_state;
 	struct itimerspec when = {0};
-	uint64_t count;
 
 	if (q->realtime.count && own->clock_fd < 0)
 		pike__own_watch_clock(own, q);
-	if (r->runnable)
-		now = true;
 	next = pike__reactor_next(r, next);
-	if (now && !own->shown)
+	if (next != own->alarm) {
+		own->alarm = next;
+		if (next != INT64_MAX)
+			pike__timespec(&when.it_value, next > 0 ? next : 1);
+		sys_timerfd_settime(
+		    own->alarm_fd, TFD_TIMER_ABSTIME, &when, NULL);
+	}
+	return r->runnable;
+}
+
+void pike__own_raise(struct pike__own *own)
+{
+	if (!own->shown)
 		own->shown = fd_raise(own->shown_fd);
-	else if (!now && own->shown)
-		own->shown = sys_read(own->shown_fd, &count, sizeof count) < 0;
-	if (next == own->alarm)
-		return;
-	own->alarm = next;
-	if (next != INT64_MAX)
-		pike__timespec(&when.it_value, next > 0 ? next : 1);
-	sys_timerfd_settime(own->alarm_fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+void pike__own_lower(struct pike__own *own)
+{
+	uint64_t count;
+
+	own->shown = sys_read(own->shown_fd, &count, sizeof count) < 0 &&
+		     errno != EAGAIN;
 }
 
 void pike__own_event(struct pike__own *own, struct pike_queue *q, unsigned name)
@@ -143,7 +153,7 @@ void pike__own_event(struct pike__own *own, struct pike_queue *q, unsigned name)
 		pike__own_watch_clock(own, q);
 		break;
 	case PIKE__OWN_SHOWN:
-		own->shown = sys_read(own->shown_fd, &count, sizeof count) < 0;
+		pike__own_lower(own);
 		break;
 	case PIKE__OWN_ALARM:
 		if (sys_read(own->alarm_fd, &count, sizeof count) > 0)

@@ -7,6 +7,7 @@
 #ifndef PIKE_LIB_BACKEND_OWN_H
 #define PIKE_LIB_BACKEND_OWN_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <pike.h>
 
@@ -25,8 +26,8 @@ struct pike__own {
 	int (*watch)(struct pike_queue *q, int fd, unsigned name);
 	int wake_fd;  /* eventfd, never read */
 	int clock_fd; /* told of steps of the wall clock; -1 until needed */
-	int shown_fd; /* eventfd: pollable's "now"; -1 */
-	int alarm_fd; /* timerfd: pollable's "then"; -1 */
+	_Atomic int shown_fd; /* eventfd: pollable's "now"; -1 */
+	int alarm_fd;         /* timerfd: pollable's "then"; -1 */
 	bool shown;
 	int64_t alarm;
 };
@@ -36,17 +37,21 @@ int pike__own_open(struct pike__own *own, struct pike_queue *q,
     int (*watch)(struct pike_queue *q, int fd, unsigned name));
 void pike__own_close(struct pike__own *own);
 
-/* Ends the wait, or else the next one. Any thread, any handler. */
-void pike__own_wake(struct pike__own *own);
+/* Ends the wait, or else the next one, and raises also when that is a
+ * descriptor. Any thread, any handler. */
+void pike__own_wake(struct pike__own *own, int also);
 
 /* Begins to watch the wall clock, which a timer waits for. */
 void pike__own_watch_clock(struct pike__own *own, struct pike_queue *q);
 
 /* Makes what pike_pollable needs. 0, or -1 with errno. */
 int pike__own_expose(struct pike__own *own, struct pike_queue *q);
-/* As the entry of struct pike__backend. */
-void pike__own_show(
-    struct pike__own *own, struct pike_queue *q, bool now, int64_t next);
+/* Sets the time at which there will be something; true when the reactor has
+ * something to do now. */
+bool pike__own_alarm(struct pike__own *own, struct pike_queue *q, int64_t next);
+/* Makes what pollable shows readable, and quiet. */
+void pike__own_raise(struct pike__own *own);
+void pike__own_lower(struct pike__own *own);
 
 /* One of the descriptors has an edge. */
 void pike__own_event(

@@ -374,6 +374,19 @@ bool pike__posix_transferred(struct pike_queue *q, struct pike__handle *h,
 	return outcome == PIKE__DONE;
 }
 
+bool pike__posix_took(struct pike__handle *h, const struct pike_op *op,
+    int64_t n, size_t want, size_t *moved, struct pike__result *r)
+{
+	enum pike__outcome outcome;
+
+	if (n < 0) {
+		errno = (int)-n;
+		n = -1;
+	}
+	return !transferred(h, op, (ssize_t)n, want, moved, r, &outcome) &&
+	       outcome == PIKE__DONE;
+}
+
 /* ---- any op ---- */
 
 static enum pike__outcome try_poll(

@@ -32,6 +32,11 @@ enum pike__outcome pike__posix_try(struct pike_queue *q, struct pike__handle *h,
 bool pike__posix_transferred(struct pike_queue *q, struct pike__handle *h,
     const struct pike_op *op, int64_t n, size_t *moved, struct pike__result *r);
 
+/* The same for a call that asked for want bytes of it and was made by somebody
+ * else: n, or the negated error. False: it has to be called again. */
+bool pike__posix_took(struct pike__handle *h, const struct pike_op *op,
+    int64_t n, size_t want, size_t *moved, struct pike__result *r);
+
 /*
  * The rest of a vector after moved bytes, as far as one call takes it. True
  * when that is all of it, from the beginning: iov is then the caller's array.
@@ -81,6 +86,16 @@ struct pike__handle *pike__posix_connect_to(
 enum pike__outcome pike__posix_connect(struct pike__handle *h,
     const struct pike_op *op, uint8_t *phase, struct pike__result *r);
 enum pike__outcome pike__posix_accept(struct pike_queue *q,
+    struct pike__handle *h, const struct pike_op *op, struct pike__result *r);
+/* The handle of a connection that was taken, for which one was reserved; sa is
+ * the peer's name, where op wants it. */
+pike_handle pike__posix_accepted(struct pike_queue *q, struct pike__handle *h,
+    const struct pike_op *op, int fd, const struct sockaddr_storage *sa,
+    socklen_t len);
+/* Whether an error is only that of the connection that was to be taken. */
+bool pike__posix_only_that(int err);
+/* A connect was successful. */
+void pike__posix_connect_done(
     struct pike__handle *h, const struct pike_op *op, struct pike__result *r);
 void pike__posix_at_once(
     struct pike__handle *h, const struct pike_op *op, struct pike__result *r);

@@ -14,7 +14,7 @@
 #include "posix_opt.h"
 
 /* Connections that failed before they were taken: the next one may be good. */
-static bool only_that_connection(int err)
+bool pike__posix_only_that(int err)
 {
 	switch (err) {
 	case EINTR:
@@ -205,19 +205,25 @@ void pike__posix_connected(struct pike__handle *h)
 	}
 }
 
-static enum pike__outcome connect_done(
+void pike__posix_connect_done(
     struct pike__handle *h, const struct pike_op *op, struct pike__result *r)
 {
 	/* A free port of one's own, called from itself: nobody is there. */
 	h->flags &= (uint16_t) ~(PIKE__CONNECTING | PIKE__JOINED);
 	if (connected_to_itself(h)) {
 		pike__posix_error(r, ECONNREFUSED);
-		return PIKE__DONE;
+		return;
 	}
 	pike__posix_connected(h);
 	h->lane[PIKE__READS].state |= PIKE__READY;
 	if (op->opcode == PIKE_CONNECT_TO)
 		r->res = h->self;
+}
+
+static enum pike__outcome connect_done(
+    struct pike__handle *h, const struct pike_op *op, struct pike__result *r)
+{
+	pike__posix_connect_done(h, op, r);
 	return PIKE__DONE;
 }
 
@@ -315,12 +321,26 @@ static int listening_unblock(struct pike__handle *h)
 	return accepts ? pike__posix_unblock(h) : 0;
 }
 
+pike_handle pike__posix_accepted(struct pike_queue *q, struct pike__handle *h,
+    const struct pike_op *op, int fd, const struct sockaddr_storage *sa,
+    socklen_t len)
+{
+	struct pike__handle *peer;
+
+	peer = pike__handle_take(&q->handles, fd, h->kind,
+	    PIKE__OPENED | PIKE__CONNECTED | (h->flags & PIKE__LINGERS));
+	peer->family = h->family;
+	peer->flags |= h->flags & PIKE__DRAINS;
+	if (op->addr)
+		pike__addr_from_system(op->addr, sa, len);
+	return peer->self;
+}
+
 enum pike__outcome pike__posix_accept(struct pike_queue *q,
     struct pike__handle *h, const struct pike_op *op, struct pike__result *r)
 {
 	struct sockaddr_storage sa;
 	socklen_t len = sizeof sa;
-	struct pike__handle *peer;
 	int fd;
 
 	/* Before the connection is taken, so that it cannot be lost. */
@@ -336,7 +356,7 @@ enum pike__outcome pike__posix_accept(struct pike_queue *q,
 		fd = sys_accept4((int)h->fd,
 		    op->addr ? (struct sockaddr *)&sa : NULL,
 		    op->addr ? &len : NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	} while (fd < 0 && only_that_connection(errno));
+	} while (fd < 0 && pike__posix_only_that(errno));
 	if (fd < 0) {
 		if (errno == EAGAIN || errno == EWOULDBLOCK) {
 			h->lane[PIKE__READS].state &= (uint8_t)~PIKE__READY;
@@ -345,13 +365,7 @@ enum pike__outcome pike__posix_accept(struct pike_queue *q,
 		pike__posix_error(r, errno);
 		return PIKE__DONE;
 	}
-	peer = pike__handle_take(&q->handles, fd, h->kind,
-	    PIKE__OPENED | PIKE__CONNECTED | (h->flags & PIKE__LINGERS));
-	peer->family = h->family;
-	peer->flags |= h->flags & PIKE__DRAINS;
-	if (op->addr)
-		pike__addr_from_system(op->addr, &sa, len);
-	r->res = peer->self;
+	r->res = pike__posix_accepted(q, h, op, fd, &sa, len);
 	return PIKE__DONE;
 }
 

@@ -221,10 +221,12 @@ bool pike__reactor_start(
 		pike__posix_listen_to(q, &slot->op, r);
 		return true;
 	case PIKE_CONNECT_TO:
-		h = pike__posix_connect_to(q, &slot->op, r);
-		if (!h)
-			return true;
-		pike__join(slot, h);
+		if (!slot->handle) {
+			h = pike__posix_connect_to(q, &slot->op, r);
+			if (!h)
+				return true;
+			pike__join(slot, h);
+		}
 		return try_head(q, slot, r);
 	case PIKE_SIGNAL:
 		return pike__reactor_signal_start(q, slot, r);
@@ -255,14 +257,15 @@ int pike__reactor_drop(
 	/* Closing the last descriptor of a description ends what the poller
 	 * knows of it; where others may exist it has to be told. */
 	if ((h->flags & PIKE__REGISTERED) &&
-	    (!close_it || (h->flags & PIKE__EXPOSED) || pike__port_children))
+	    (!close_it || (h->flags & PIKE__EXPOSED) || pike__port_children ||
+		r->poller->keeps_open))
 		r->poller->disarm(q, h);
 	return pike__posix_drop(h, close_it);
 }
 
-enum pike_route pike__reactor_route(int opcode)
+enum pike_route pike__reactor_route(const struct pike_queue *q, int opcode)
 {
-	(void)opcode;
+	(void)q, (void)opcode;
 	return PIKE_ROUTE_EMULATED;
 }
 
@@ -274,7 +277,7 @@ static void lane_run(struct pike_queue *q, struct pike__handle *h, int lane)
 	struct pike__result r;
 
 	if (slot && slot->state == PIKE__STARTED && !slot->paused &&
-	    try_head(q, slot, &r))
+	    !(slot->phase & PIKE__IN_SYSTEM) && try_head(q, slot, &r))
 		pike__finish(q, slot, &r);
 }
 
@@ -287,6 +290,8 @@ static void polls_run(
 		struct pike__result r = {0};
 
 		next = s->next;
+		if (s->phase & PIKE__IN_SYSTEM)
+			continue;
 		r.res =
 		    events & (s->op.op_flags | PIKE_POLL_ERR | PIKE_POLL_HUP);
 		if (!r.res)

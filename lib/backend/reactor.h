@@ -19,6 +19,8 @@ struct pike__poller {
 	void (*disarm)(struct pike_queue *q, struct pike__handle *h);
 	/* Ends the wait, or else the next one. Any thread, any handler. */
 	void (*wake)(struct pike_queue *q);
+	/* Whether what is armed stays open until it is disarmed. */
+	bool keeps_open;
 };
 
 struct pike__reactor {
@@ -46,7 +48,7 @@ bool pike__reactor_start(
 void pike__reactor_cancel(struct pike_queue *q, struct pike__slot *slot);
 int pike__reactor_drop(
     struct pike_queue *q, struct pike__handle *h, bool close_it);
-enum pike_route pike__reactor_route(int opcode);
+enum pike_route pike__reactor_route(const struct pike_queue *q, int opcode);
 
 /* Before the poller waits: goes on with what was stopped, and says how long
  * the wait may last. */

@@ -25,6 +25,10 @@
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 
+#ifdef PIKE_HAVE_URING
+#	include "uring_sys.h"
+#endif
+
 /* The number of the slave when fd is the master of a pair of terminals, or -1
  * with errno. */
 static inline int ptsnumber(int fd)

@@ -245,14 +245,15 @@ CASE(emfile_ends_an_accept_that_waited)
 {
 	struct pike_addr addr;
 	pike_handle h = rig_listen(rig, PIKE_AF_INET, &addr);
-	pike_id id = submit(rig, op_accept(h));
 
-	fence(rig);
 	pike_fd fd = rig_own(rig, port_socket(PIKE_AF_INET, PIKE_SOCK_STREAM));
-	if (!port_limit_files(0)) {
-		expect_cancelled(rig, id);
+	/* A kernel may look at the limit when it gets the op: only what is
+	 * free may change later. */
+	if (!port_limit_files(1))
 		SKIP("no limit of descriptors here");
-	}
+	pike_id id = submit(rig, op_accept(h));
+	rig_reap(rig, 0);
+	rig_own(rig, port_socket(PIKE_AF_INET, PIKE_SOCK_STREAM));
 	port_connect_with(fd, &addr);
 	expect_error(rig, id, PIKE_EMFILE);
 	expect_idle(rig);

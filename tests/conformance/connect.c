@@ -276,9 +276,10 @@ CASE(data_right_after_the_connection)
 	pike_fd listener = rig_own(rig, port_bound(&addr, PIKE_SOCK_STREAM, 4));
 	pike_handle h = rig_socket(rig, PIKE_AF_INET, PIKE_SOCK_STREAM);
 	pike_id id = submit(rig, op_at(PIKE_CONNECT, h, &addr));
-	pike_fd peer = rig_own(rig, port_accept(listener));
 	char in[8];
 
+	fence(rig);
+	pike_fd peer = rig_own(rig, port_accept(listener));
 	ck_assert_int_eq(port_write(peer, "hi", 2), 2);
 	expect_one(rig, id, 0, 0, 0);
 	expect_op(rig, op_recv(h, in, 8), 2);

@@ -396,6 +396,8 @@ void run_scenario(const struct scenario *scenario,
 	kernel_context(scenario->name);
 	process_look(&before);
 	kernel_begin(&timed);
+	if (!run->params.backend)
+		run->params.backend = "epoll";
 	code = pike_queue_open(&run->q, &run->params);
 	run->refused = code;
 	if (code && kernel_strict() && !run->scarce)

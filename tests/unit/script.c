@@ -248,8 +248,9 @@ static void script_show(struct pike_queue *q, bool now, int64_t next)
 	script.next_shown = next;
 }
 
-static enum pike_route script_route(int opcode)
+static enum pike_route script_route(const struct pike_queue *q, int opcode)
 {
+	(void)q;
 	return opcode == PIKE_POLL ? PIKE_ROUTE_THREADED : PIKE_ROUTE_NATIVE;
 }
 

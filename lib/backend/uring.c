@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ring: its opening, the one system call that submits and waits, what
+ * comes out of it, and how it serves the reactor as a poller.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../alloc.h"
+#include "posix_error.h"
+#include "posix_io.h"
+#include "uring.h"
+
+/* Requests and answers that the rings hold, at first. */
+#define ENTRIES     512
+#define ENTRIES_MIN 8
+#define ANSWERS     8
+
+/* ---- requests ---- */
+
+static bool ring_full(const struct pike__uring *u)
+{
+	const struct io_uring_sq *sq = &u->ring.sq;
+
+	return sq->sqe_tail - io_uring_smp_load_acquire(sq->khead) ==
+	       sq->ring_entries;
+}
+
+static struct io_uring_sqe *ring_next(struct pike__uring *u)
+{
+	struct io_uring_sq *sq = &u->ring.sq;
+
+	return &sq->sqes[sq->sqe_tail++ & sq->ring_mask];
+}
+
+void pike__uring_spare_move(struct pike__uring *u)
+{
+	while (u->spare_count && !ring_full(u)) {
+		*ring_next(u) = u->spare[u->spare_first++];
+		u->spare_count--;
+	}
+	if (!u->spare_count)
+		u->spare_first = 0;
+}
+
+static struct io_uring_sqe *spare_next(struct pike__uring *u)
+{
+	uint32_t at = u->spare_first + u->spare_count;
+
+	if (!pike__grow(
+		(void **)&u->spare, &u->spare_cap, at + 1, sizeof *u->spare))
+		return NULL;
+	u->spare_count++;
+	return &u->spare[at];
+}
+
+struct io_uring_sqe *pike__uring_sqe(struct pike__uring *u)
+{
+	if (PIKE__SELDOM(u->spare_count || ring_full(u))) {
+		sys_uring_enter(
+		    u->ring.ring_fd, pike__uring_publish(u), 0, 0, NULL, 0);
+		pike__uring_spare_move(u);
+		if (u->spare_count || ring_full(u))
+			return spare_next(u);
+	}
+	return ring_next(u);
+}
+
+void pike__uring_push(struct pike__uring *u)
+{
+	do {
+		pike__uring_spare_move(u);
+	} while (sys_uring_enter(u->ring.ring_fd, pike__uring_publish(u), 0,
+		     IORING_ENTER_GETEVENTS, NULL, 0) > 0 &&
+		 u->spare_count);
+}
+
+/* ---- the poller ---- */
+
+static int poll_for(
+    struct pike__uring *u, int fd, uint64_t name, unsigned events)
+{
+	struct io_uring_sqe *sqe = pike__uring_sqe(u);
+
+	if (!sqe)
+		return ENOMEM;
+	io_uring_prep_poll_multishot(sqe, fd, events);
+	sqe->user_data = name;
+	return 0;
+}
+
+int pike__uring_watch(struct pike_queue *q, int fd, unsigned name)
+{
+	struct pike__uring *u = pike__uring_of(q);
+
+	/* A ring whose work is deferred wakes nobody who polls it, but says so
+	 * to an eventfd. */
+	if (name == PIKE__OWN_SHOWN)
+		return sys_uring_eventfd(&u->ring, fd);
+	errno = poll_for(u, fd, name, POLLIN);
+	return errno ? -1 : 0;
+}
+
+int pike__uring_arm(struct pike_queue *q, struct pike__handle *h)
+{
+	return poll_for(pike__uring_of(q), (int)h->fd,
+	    (uint64_t)h->self | PIKE__URING_EDGE, PIKE__URING_EDGES);
+}
+
+/* At once: what polls a file keeps it open. */
+static void uring_disarm(struct pike_queue *q, struct pike__handle *h)
+{
+	struct pike__uring *u = pike__uring_of(q);
+	struct io_uring_sqe *sqe = pike__uring_sqe(u);
+
+	if (!sqe)
+		return;
+	io_uring_prep_poll_remove(sqe, (uint64_t)h->self | PIKE__URING_EDGE);
+	sqe->user_data = PIKE__URING_NOBODY;
+	pike__uring_push(u);
+}
+
+static void uring_wake(struct pike_queue *q)
+{
+	struct pike__uring *u = q->backend_state;
+
+	pike__own_wake(&u->own, atomic_load(&u->own.shown_fd));
+}
+
+static const struct pike__poller uring_poller = {
+    .arm = pike__uring_arm,
+    .disarm = uring_disarm,
+    .wake = uring_wake,
+    .keeps_open = true,
+};
+
+/* ---- opening and closing ---- */
+
+/* The best way to run a ring that a kernel may know, then lesser ones. */
+static const uint32_t ladder[] = {
+    IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+	IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
+    IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN |
+	IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
+    IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
+	IORING_SETUP_SUBMIT_ALL,
+    IORING_SETUP_SUBMIT_ALL,
+    0,
+};
+
+#define RUNGS (sizeof ladder / sizeof *ladder)
+
+/* One rung after the other, then smaller and smaller rings: 0 or -1. */
+static int ring_setup(
+    struct pike__uring *u, uint32_t features_off, struct io_uring_params *p)
+{
+	unsigned entries = ENTRIES;
+	size_t rung = 0;
+
+	for (;;) {
+		if (rung < RUNGS &&
+		    (features_off & PIKE_FEATURE_SINGLE_ISSUER) &&
+		    (ladder[rung] & IORING_SETUP_SINGLE_ISSUER)) {
+			rung++;
+			continue;
+		}
+		memset(p, 0, sizeof *p);
+		p->flags =
+		    ladder[rung] | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+		p->cq_entries = entries * ANSWERS;
+		if (sys_uring_setup(entries, &u->ring, p) == 0)
+			return 0;
+		if (errno == EINVAL && rung + 1 < RUNGS)
+			rung++;
+		else if (errno == ENOMEM && entries > ENTRIES_MIN)
+			entries /= 2;
+		else
+			break;
+	}
+	u->ring.ring_fd = -1;
+	return -1;
+}
+
+/*
+ * A ring is believed when a request went through it: a filter may allow its
+ * making and refuse its use. Beside it goes what wakes the queue, which older
+ * kernels do not know how to watch. The reason, or null.
+ */
+static const char *ring_try(struct pike_queue *q, struct pike__uring *u)
+{
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe *cqe;
+	unsigned head, n = 0;
+	bool good = false;
+
+	if (pike__own_open(&u->own, q, pike__uring_watch))
+		return "eventfd";
+	sqe = ring_next(u); /* it is empty but for one */
+	io_uring_prep_nop(sqe);
+	sqe->user_data = PIKE__URING_NOBODY;
+	if (sys_uring_enter(u->ring.ring_fd, pike__uring_publish(u), 1,
+		IORING_ENTER_GETEVENTS, NULL, 0) < 0)
+		return "io_uring_enter";
+	errno = ENOSYS;
+	io_uring_for_each_cqe(&u->ring, head, cqe)
+	{
+		n++;
+		good = cqe->res >= 0 && (good || !cqe->user_data);
+		if (cqe->res < 0)
+			break;
+	}
+	io_uring_cq_advance(&u->ring, n);
+	return good ? NULL : "multishot poll";
+}
+
+/* What everything here is built upon; all came before Linux 5.13. */
+#define NEEDED                                                                 \
+	(IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP |                        \
+	    IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_FAST_POLL |                \
+	    IORING_FEAT_EXT_ARG)
+
+static const char *ring_open(
+    struct pike_queue *q, struct pike__uring *u, uint32_t features_off)
+{
+	struct io_uring_params p;
+	struct io_uring_sq *sq = &u->ring.sq;
+
+	if (ring_setup(u, features_off, &p))
+		return "io_uring_setup";
+	if ((p.features & NEEDED) != NEEDED) {
+		errno = ENOSYS;
+		return "the kernel is too old: features";
+	}
+	for (unsigned i = 0; i < sq->ring_entries; i++)
+		sq->array[i] = i;
+	u->tells = p.flags & IORING_SETUP_TASKRUN_FLAG;
+	/* In a child there is nothing there: it may not use the ring. */
+	if (sys_uring_dontfork(&u->ring))
+		return "madvise";
+	return ring_try(q, u);
+}
+
+static void uring_close(struct pike_queue *q, bool forked)
+{
+	struct pike__uring *u = pike__uring_of(q);
+
+	pike__reactor_close(&u->reactor);
+	if (!forked) {
+		if (u->ring.ring_fd >= 0)
+			sys_uring_exit(&u->ring);
+		pike__own_close(&u->own);
+	}
+	pike__uring_forget(u);
+	pike__free(u->spare);
+	pike__free(u);
+	q->backend_state = NULL;
+}
+
+static int uring_open(struct pike_queue *q, const struct pike_params *params,
+    char *reason, size_t size)
+{
+	struct pike__uring *u = pike__alloc(sizeof *u);
+	struct pike__result r;
+	const char *what;
+
+	if (!u) {
+		snprintf(reason, size, "out of memory");
+		return -PIKE_ENOMEM;
+	}
+	memset(u, 0, sizeof *u);
+	pike__reactor_open(&u->reactor, &uring_poller);
+	u->own.wake_fd = u->own.clock_fd = -1;
+	u->own.shown_fd = u->own.alarm_fd = -1;
+	u->ring.ring_fd = -1;
+	u->rest_ns = PIKE__URING_REST_NS;
+	q->backend_state = u;
+	what = ring_open(q, u, params->features_off);
+	if (!what) {
+		pike__uring_learn(u, params->features_off);
+		return 0;
+	}
+	pike__posix_error(&r, errno);
+	snprintf(reason, size, "%s: %s", what, pike_error_text(r.err));
+	uring_close(q, false);
+	/* However small: this backend is not to be had here. */
+	return r.err == PIKE_ENOMEM ? -PIKE_ENOTSUP : -r.err;
+}
+
+/* ---- what pollable shows ---- */
+
+static pike_fd uring_pollable(struct pike_queue *q)
+{
+	struct pike__uring *u = pike__uring_of(q);
+	struct pike__result r;
+
+	if (pike__own_expose(&u->own, q) == 0)
+		return u->own.shown_fd;
+	pike__posix_error(&r, errno);
+	return r.res;
+}
+
+const struct pike__backend pike__backend_uring = {
+    .name = "uring",
+    .open = uring_open,
+    .close = uring_close,
+    .adopt = pike__posix_adopt,
+    .drop = pike__reactor_drop,
+    .send = pike__reactor_send,
+    .sent = pike__posix_transferred,
+    .attempt = pike__uring_attempt,
+    .start = pike__uring_start,
+    .cancel = pike__uring_cancel,
+    .wait = pike__uring_wait,
+    .wake = uring_wake,
+    .pollable = uring_pollable,
+    .show = pike__uring_show,
+    .route = pike__uring_route,
+};

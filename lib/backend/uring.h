@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * io_uring. The ring is first of all a poller under the reactor, so that every
+ * op works; those that the kernel can wait for by itself are given to it.
+ */
+#ifndef PIKE_LIB_BACKEND_URING_H
+#define PIKE_LIB_BACKEND_URING_H
+
+#include "own.h"
+#include "reactor.h"
+
+/*
+ * user_data of a request: an op's id, or one of these bits with a handle's
+ * name (an edge) or an op's id (its cancel), or a small number of own.h. No
+ * index of a slot or a handle is as great as the bits.
+ */
+#define PIKE__URING_EDGE   UINT64_C(0x40000000)
+#define PIKE__URING_CANCEL UINT64_C(0x20000000)
+/* Nobody waits for it. */
+#define PIKE__URING_NOBODY UINT64_C(0)
+
+/* In slot->phase, beside those of the reactor. */
+enum {
+	PIKE__URING_HELD = 0x40,   /* waits for the handle's connect */
+	PIKE__URING_DETOUR = 0x20, /* the kernel could not: the reactor does it
+				    */
+	PIKE__URING_ASKED = 0x10,  /* its cancel was repeated */
+	PIKE__URING_POOR = 0x08    /* no handle is promised to it any more */
+};
+
+/* What a request points to that its op has not: stays until it has ended. */
+struct pike__uring_msg {
+	struct msghdr header;
+	struct sockaddr_storage name;
+	socklen_t name_len;
+	struct iovec one;
+	struct pike__uring_msg *next_free;
+};
+
+struct pike__uring {
+	struct pike__reactor reactor; /* first: the backend's state is both */
+	struct pike__own own;
+	struct io_uring ring;
+	/* Requests that found the ring full while the kernel took none. */
+	struct io_uring_sqe *spare;
+	uint32_t spare_cap;
+	uint32_t spare_first, spare_count;
+	bool lost_cancels; /* some found no memory: ask again */
+	bool tells;        /* the ring's flags say that there is work */
+	int64_t rest_ns;   /* how long to wait until the kernel has memory */
+	bool multishot;    /* one request may have many answers */
+	uint64_t native;   /* bits of the opcodes that are the kernel's */
+	uint64_t proven;   /* those that have worked */
+	struct pike__uring_msg *free_msgs;
+};
+
+static inline struct pike__uring *pike__uring_of(struct pike_queue *q)
+{
+	return q->backend_state;
+}
+
+#define PIKE__URING_BIT(opcode) (UINT64_C(1) << (opcode))
+
+/* Kept in a word that requests leave empty. */
+static inline struct pike__uring_msg *pike__uring_msg_of(
+    const struct pike__slot *slot)
+{
+	return (struct pike__uring_msg *)(uintptr_t)slot->op.reserved[1];
+}
+
+void pike__uring_msg_give(struct pike__uring *u, struct pike__slot *slot);
+
+/* What a transfer asks for by one request. */
+static inline size_t pike__uring_part(const struct pike__slot *slot)
+{
+	size_t len = slot->op.len - slot->moved;
+
+	return len > PIKE__LEN_MAX ? PIKE__LEN_MAX : len;
+}
+
+/* Tells the kernel of all that is in the ring; how many it has not taken. */
+static inline unsigned pike__uring_publish(struct pike__uring *u)
+{
+	struct io_uring_sq *sq = &u->ring.sq;
+
+	io_uring_smp_store_release(sq->ktail, sq->sqe_tail);
+	return sq->sqe_tail - io_uring_smp_load_acquire(sq->khead);
+}
+
+/* Moves what had found no room into the ring. */
+void pike__uring_spare_move(struct pike__uring *u);
+/* Gives the kernel all that there is, now. */
+void pike__uring_push(struct pike__uring *u);
+
+/* The poller's: these two are begun again when the kernel has ended them. */
+int pike__uring_watch(struct pike_queue *q, int fd, unsigned name);
+int pike__uring_arm(struct pike_queue *q, struct pike__handle *h);
+#define PIKE__URING_EDGES (POLLIN | POLLOUT | POLLRDHUP | POLLPRI)
+
+/* Entries that wait (uring_wait.c). */
+void pike__uring_wait(struct pike_queue *q, int64_t timeout_ns);
+void pike__uring_show(struct pike_queue *q, bool now, int64_t next);
+
+/* How long to rest when the kernel has no memory, at first. */
+#define PIKE__URING_REST_NS 1000000
+
+/* The next request to fill in, every field; null when out of memory. */
+struct io_uring_sqe *pike__uring_sqe(struct pike__uring *u);
+
+/* Entries of struct pike__backend (uring_op.c). */
+bool pike__uring_attempt(struct pike_queue *q, struct pike__handle *h,
+    const struct pike_op *op, size_t *moved, struct pike__result *r);
+bool pike__uring_start(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r);
+void pike__uring_cancel(struct pike_queue *q, struct pike__slot *slot);
+enum pike_route pike__uring_route(const struct pike_queue *q, int opcode);
+
+/* Which opcodes the kernel has. */
+void pike__uring_learn(struct pike__uring *u, uint32_t features_off);
+void pike__uring_forget(struct pike__uring *u);
+
+/* The kernel has answered a request of an op (uring_answer.c). False: not now,
+ * ask again when results were reaped. */
+bool pike__uring_answer(
+    struct pike_queue *q, struct pike__slot *slot, int32_t res, uint32_t flags);
+/* A cancel was not found. */
+void pike__uring_not_found(struct pike_queue *q, struct pike__slot *slot);
+
+#endif

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the kernel answered to the requests of ops: results, single ones or
+ * some of many, and what only looks like a result.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "posix_addr.h"
+#include "posix_io.h"
+#include "uring.h"
+
+/* Begins anew what the kernel has let go of. */
+static void again(struct pike_queue *q, struct pike__slot *slot)
+{
+	struct pike__result r;
+
+	if (slot->state == PIKE__ENDING)
+		r = pike__ended(slot);
+	else if (!pike__uring_start(q, slot, &r))
+		return;
+	pike__finish(q, slot, &r);
+}
+
+/*
+ * An answer that says nothing of the op: cancelled (by us, or by the end of a
+ * thread), interrupted, or not known to this kernel whatever it said before.
+ * True when the op has ended or was begun anew.
+ */
+static bool put_aside(struct pike_queue *q, struct pike__slot *slot, int err)
+{
+	const struct pike__uring *u = q->backend_state;
+
+	switch (err) {
+	case ECANCELED:
+	case EINTR:
+		break;
+	case EAGAIN:
+		slot->phase |= PIKE__URING_DETOUR;
+		break;
+	case EINVAL:
+	case EOPNOTSUPP:
+	case ENOSYS:
+		if (u->proven & PIKE__URING_BIT(slot->op.opcode))
+			return false;
+		slot->phase |= PIKE__URING_DETOUR;
+		break;
+	default:
+		return false;
+	}
+	again(q, slot);
+	return true;
+}
+
+static size_t message_want(const struct msghdr *m)
+{
+	size_t want = 0;
+
+	for (size_t i = 0; i < (size_t)m->msg_iovlen; i++)
+		want += m->msg_iov[i].iov_len;
+	return want;
+}
+
+/* What a message tells beside its bytes. */
+static void message_read(
+    struct pike__slot *slot, struct pike__uring_msg *m, struct pike__result *r)
+{
+	struct pike_msg *msg = slot->op.buf;
+	struct pike_addr *addr = slot->op.addr;
+
+	if (slot->op.opcode == PIKE_RECVMSG) {
+		addr = msg->addr;
+		msg->fd_count = 0;
+		msg->control_len = 0;
+		if (m->header.msg_flags & MSG_CTRUNC)
+			r->flags |= PIKE_CONTROL_TRUNCATED;
+	}
+	if (m->header.msg_flags & MSG_TRUNC)
+		r->flags |= PIKE_TRUNCATED;
+	if (addr && slot->op.opcode != PIKE_READV)
+		pike__addr_from_system(addr, &m->name, m->header.msg_namelen);
+}
+
+static void transferred(struct pike_queue *q, struct pike__slot *slot, int res)
+{
+	struct pike__handle *h = slot->handle;
+	struct pike__uring_msg *m = pike__uring_msg_of(slot);
+	struct pike__result r = {0};
+	size_t want = m ? message_want(&m->header) : pike__uring_part(slot);
+	bool ended;
+
+	if (m && res >= 0 && slot->lane == PIKE__READS)
+		message_read(slot, m, &r);
+	pike__uring_msg_give(q->backend_state, slot);
+	if (res < 0 && put_aside(q, slot, -res))
+		return;
+	ended = pike__posix_took(h, &slot->op, res, want, &slot->moved, &r);
+	/* Nobody but the kernel knows better. */
+	h->lane[slot->lane].state |= PIKE__READY;
+	if (ended)
+		pike__finish(q, slot, &r);
+	else
+		again(q, slot);
+}
+
+/* The queue is being closed: nobody will reap it. */
+static void connection_drop(struct pike_queue *q, pike_handle name)
+{
+	struct pike__handle *h = pike__handle_find(&q->handles, name);
+
+	q->backend->drop(q, h, true);
+	pike__handle_give(&q->handles, h);
+}
+
+/* A connection, for which a handle was promised. */
+static void connection(struct pike_queue *q, struct pike__slot *slot, int fd,
+    struct pike__result *r)
+{
+	struct pike__uring_msg *m = pike__uring_msg_of(slot);
+
+	*r = (struct pike__result){0};
+	r->res = pike__posix_accepted(q, slot->handle, &slot->op, fd,
+	    m ? &m->name : NULL, m ? m->name_len : 0);
+}
+
+/* One of many: the request goes on if the kernel says more. */
+static void connection_shot(
+    struct pike_queue *q, struct pike__slot *slot, int fd, bool more)
+{
+	struct pike__result r;
+
+	connection(q, slot, fd, &r);
+	pike__uring_msg_give(q->backend_state, slot);
+	if (pike__queue_closing(q))
+		connection_drop(q, r.res);
+	else
+		pike__shot(q, slot, &r);
+	if (!more) {
+		again(q, slot);
+	} else if (!pike__handles_promise(&q->handles)) {
+		/* Others may come until the kernel knows of it. */
+		slot->phase |= PIKE__URING_POOR;
+		if (slot->state != PIKE__ENDING) {
+			slot->state = PIKE__ENDING;
+			slot->why = PIKE_ENOMEM;
+			pike__uring_cancel(q, slot);
+		}
+	}
+}
+
+static bool accepted(
+    struct pike_queue *q, struct pike__slot *slot, int res, bool more)
+{
+	struct pike__result r = {0};
+
+	if (res >= 0 && (slot->op.flags & PIKE_MULTISHOT)) {
+		if (!q->done.shots_left && !pike__queue_closing(q))
+			return false;
+		if (!more)
+			slot->phase &= (uint8_t)~PIKE__IN_SYSTEM;
+		if (slot->phase & PIKE__URING_POOR) {
+			sys_close(res);
+			if (!more)
+				again(q, slot);
+			return true;
+		}
+		q->handles.promised--;
+		connection_shot(q, slot, res, more);
+		return true;
+	}
+	slot->phase &= (uint8_t)~PIKE__IN_SYSTEM;
+	if (!(slot->phase & PIKE__URING_POOR))
+		q->handles.promised--;
+	if (res >= 0)
+		connection(q, slot, res, &r);
+	pike__uring_msg_give(q->backend_state, slot);
+	if (res < 0) {
+		if (put_aside(q, slot, -res))
+			return true;
+		if (pike__posix_only_that(-res)) {
+			again(q, slot);
+			return true;
+		}
+		pike__posix_error(&r, -res);
+	}
+	pike__finish(q, slot, &r);
+	return true;
+}
+
+/*
+ * What the kernel tells is what the descriptor's owner was woken by, and may
+ * not hold: who wanted to read would be sent to wait for nothing.
+ */
+static bool poll_holds(struct pike__slot *slot, struct pike__result *r)
+{
+	int events =
+	    pike__posix_ask((int)slot->handle->fd, (int)slot->op.op_flags);
+
+	*r = (struct pike__result){0};
+	if (events < 0)
+		pike__posix_error(r, errno);
+	else
+		r->res = events & ~POLLNVAL;
+	return events != 0;
+}
+
+static bool polled_shot(
+    struct pike_queue *q, struct pike__slot *slot, bool more)
+{
+	struct pike__result r;
+
+	if (!pike__queue_closing(q)) {
+		if (!q->done.shots_left)
+			return false;
+		if (poll_holds(slot, &r))
+			pike__shot(q, slot, &r);
+	}
+	if (more)
+		return true;
+	slot->phase &= (uint8_t)~PIKE__IN_SYSTEM;
+	again(q, slot);
+	return true;
+}
+
+static bool polled(
+    struct pike_queue *q, struct pike__slot *slot, int res, bool more)
+{
+	struct pike__result r = {0};
+
+	if (res >= 0 && (slot->op.flags & PIKE_MULTISHOT))
+		return polled_shot(q, slot, more);
+	slot->phase &= (uint8_t)~PIKE__IN_SYSTEM;
+	if (res < 0 && put_aside(q, slot, -res))
+		return true;
+	if (res < 0)
+		pike__posix_error(&r, -res);
+	else if (!poll_holds(slot, &r)) {
+		again(q, slot);
+		return true;
+	}
+	pike__finish(q, slot, &r);
+	return true;
+}
+
+/* Reads that waited for a connect may begin. */
+static void hold_end(struct pike_queue *q, struct pike__handle *h)
+{
+	struct pike__slot *slot = h->lane[PIKE__READS].head;
+
+	if (!slot || !(slot->phase & PIKE__URING_HELD))
+		return;
+	slot->phase &= (uint8_t)~PIKE__URING_HELD;
+	again(q, slot);
+}
+
+static void connected(struct pike_queue *q, struct pike__slot *slot, int res)
+{
+	struct pike__handle *h = slot->handle;
+	pike_handle name = h->self;
+	struct pike__result r = {0};
+
+	pike__uring_msg_give(q->backend_state, slot);
+	h->flags &= (uint16_t)~PIKE__CONNECTING;
+	if (res < 0 && put_aside(q, slot, -res))
+		return;
+	if (res < 0)
+		pike__posix_error(&r, -res);
+	else
+		pike__posix_connect_done(h, &slot->op, &r);
+	pike__finish(q, slot, &r);
+	h = pike__handle_find(&q->handles, name);
+	if (h)
+		hold_end(q, h);
+}
+
+bool pike__uring_answer(
+    struct pike_queue *q, struct pike__slot *slot, int32_t res, uint32_t flags)
+{
+	struct pike__uring *u = pike__uring_of(q);
+	bool more = flags & IORING_CQE_F_MORE;
+
+	if (res >= 0)
+		u->proven |= PIKE__URING_BIT(slot->op.opcode);
+	switch (slot->op.opcode) {
+	case PIKE_ACCEPT:
+		return accepted(q, slot, res, more);
+	case PIKE_POLL:
+		return polled(q, slot, res, more);
+	case PIKE_CONNECT:
+	case PIKE_CONNECT_TO:
+		slot->phase &= (uint8_t)~PIKE__IN_SYSTEM;
+		connected(q, slot, res);
+		return true;
+	default:
+		slot->phase &= (uint8_t)~PIKE__IN_SYSTEM;
+		transferred(q, slot, res);
+		return true;
+	}
+}

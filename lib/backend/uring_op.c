@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ops as requests to the kernel: the only place where the ring's side decodes
+ * an op. One op of each lane is with the kernel at a time, so that their order
+ * is kept whatever the kernel does. What ends at once is done by the reactor's
+ * own calls, and so is all that the kernel would give to a thread of its own.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "../alloc.h"
+#include "posix_addr.h"
+#include "posix_io.h"
+#include "uring.h"
+
+/* With less room than this one request gives one result. */
+#define SHOTS_LEAST 64
+
+/* ---- what the kernel has ---- */
+
+static const struct {
+	uint8_t opcode;
+	uint8_t request;
+} requests[] = {
+    {PIKE_ACCEPT, IORING_OP_ACCEPT},
+    {PIKE_CONNECT, IORING_OP_CONNECT},
+    {PIKE_CONNECT_TO, IORING_OP_CONNECT},
+    {PIKE_READ, IORING_OP_RECV},
+    {PIKE_WRITE, IORING_OP_SEND},
+    {PIKE_READV, IORING_OP_RECVMSG},
+    {PIKE_WRITEV, IORING_OP_SENDMSG},
+    {PIKE_RECV, IORING_OP_RECV},
+    {PIKE_SEND, IORING_OP_SEND},
+    {PIKE_RECVFROM, IORING_OP_RECVMSG},
+    {PIKE_SENDTO, IORING_OP_SENDMSG},
+    {PIKE_RECVMSG, IORING_OP_RECVMSG},
+    {PIKE_SENDMSG, IORING_OP_SENDMSG},
+    {PIKE_POLL, IORING_OP_POLL_ADD},
+};
+
+void pike__uring_learn(struct pike__uring *u, uint32_t features_off)
+{
+	struct io_uring_probe *probe = NULL;
+
+	if ((features_off & PIKE_FEATURE_NATIVE) ||
+	    sys_uring_probe(&u->ring, &probe))
+		return;
+	u->multishot = !(features_off & PIKE_FEATURE_MULTISHOT);
+	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
+		if (io_uring_opcode_supported(probe, requests[i].request))
+			u->native |= PIKE__URING_BIT(requests[i].opcode);
+	io_uring_free_probe(probe);
+}
+
+enum pike_route pike__uring_route(const struct pike_queue *q, int opcode)
+{
+	const struct pike__uring *u = q->backend_state;
+
+	return u->native & PIKE__URING_BIT(opcode) ? PIKE_ROUTE_NATIVE
+						   : PIKE_ROUTE_EMULATED;
+}
+
+/* ---- what requests point to ---- */
+
+static void msg_set(struct pike__slot *slot, struct pike__uring_msg *m)
+{
+	slot->op.reserved[1] = (uintptr_t)m;
+}
+
+static struct pike__uring_msg *msg_take(
+    struct pike__uring *u, struct pike__slot *slot)
+{
+	struct pike__uring_msg *m = u->free_msgs;
+
+	if (m)
+		u->free_msgs = m->next_free;
+	else
+		m = pike__alloc(sizeof *m);
+	msg_set(slot, m);
+	return m;
+}
+
+void pike__uring_msg_give(struct pike__uring *u, struct pike__slot *slot)
+{
+	struct pike__uring_msg *m = pike__uring_msg_of(slot);
+
+	if (!m)
+		return;
+	msg_set(slot, NULL);
+	m->next_free = u->free_msgs;
+	u->free_msgs = m;
+}
+
+void pike__uring_forget(struct pike__uring *u)
+{
+	while (u->free_msgs) {
+		struct pike__uring_msg *m = u->free_msgs;
+
+		u->free_msgs = m->next_free;
+		pike__free(m);
+	}
+}
+
+/* ---- whose an op is ---- */
+
+static bool socket_op(const struct pike__handle *h)
+{
+	return h->kind <= PIKE__SOCKET_PACKET;
+}
+
+/* Descriptors and control data are unpacked by the reactor's side; so is what
+ * one call does not take as it is. */
+static bool msg_plain(const struct pike__handle *h, const struct pike_msg *m)
+{
+	return !m->fd_count && !m->control_len &&
+	       !(h->family == PIKE_AF_UNIX && m->addr);
+}
+
+/*
+ * Whether the kernel shall wait for an op. Not where it would do so in a thread
+ * of its own: it cannot poll for room in another's queue (Unix sockets by
+ * name), nor for urgent data.
+ */
+static bool native(const struct pike__uring *u, const struct pike__handle *h,
+    const struct pike_op *op)
+{
+	if (!(u->native & PIKE__URING_BIT(op->opcode)))
+		return false;
+	switch (op->opcode) {
+	case PIKE_POLL: /* of urgent data alone it would never tell */
+		return !(op->op_flags & PIKE_POLL_PRI);
+	case PIKE_ACCEPT:
+		return socket_op(h);
+	case PIKE_CONNECT:
+	case PIKE_CONNECT_TO:
+		return h->flags & PIKE__DRAINS;
+	case PIKE_RECVMSG:
+	case PIKE_SENDMSG:
+		if (!msg_plain(h, op->buf))
+			return false;
+		break;
+	case PIKE_SENDTO:
+		if (h->family == PIKE_AF_UNIX && op->addr)
+			return false;
+		break;
+	default:
+		break;
+	}
+	return socket_op(h) &&
+	       (op->opcode == PIKE_READ || op->opcode == PIKE_WRITE ||
+		   !(op->op_flags & PIKE_MSG_OOB));
+}
+
+bool pike__uring_attempt(struct pike_queue *q, struct pike__handle *h,
+    const struct pike_op *op, size_t *moved, struct pike__result *r)
+{
+	return !native(q->backend_state, h, op) &&
+	       pike__reactor_attempt(q, h, op, moved, r);
+}
+
+/* ---- requests ---- */
+
+enum given {
+	GIVEN,   /* to the kernel */
+	STOPPED, /* paused: nobody has it */
+	ENDED,   /* at once, with the result */
+	LEFT     /* to the reactor */
+};
+
+static enum given no_memory(struct pike__result *r)
+{
+	*r = (struct pike__result){.res = -PIKE_ENOMEM, .err = PIKE_ENOMEM};
+	return ENDED;
+}
+
+static int message_flags(const struct pike_op *op)
+{
+	if (op->opcode >= PIKE_READ && op->opcode <= PIKE_WRITEV)
+		return 0;
+	return pike__posix_msg_flags(op->op_flags);
+}
+
+/* RECV, SEND, READ and WRITE. */
+static enum given give_buffer(struct pike__uring *u,
+    const struct pike__handle *h, struct pike__slot *slot,
+    struct pike__result *r)
+{
+	bool sends = slot->lane == PIKE__WRITES;
+	char *buf = (char *)slot->op.buf + slot->moved;
+	int flags = message_flags(&slot->op);
+	struct io_uring_sqe *sqe;
+
+	if (slot->op.len == 0 && h->kind == PIKE__SOCKET_STREAM)
+		return LEFT;
+	sqe = pike__uring_sqe(u);
+	if (!sqe)
+		return no_memory(r);
+	if (sends)
+		io_uring_prep_send(sqe, (int)h->fd, buf, pike__uring_part(slot),
+		    flags | MSG_NOSIGNAL);
+	else
+		io_uring_prep_recv(sqe, (int)h->fd, buf, pike__uring_part(slot),
+		    h->kind == PIKE__SOCKET_PACKET ? flags | MSG_TRUNC : flags);
+	sqe->user_data = (uint64_t)slot->id;
+	return GIVEN;
+}
+
+/* The vector of an op, as far as it is one that a single request takes whole;
+ * how many bytes it has, or -1. */
+static int64_t vector_of(
+    struct pike__slot *slot, struct pike__uring_msg *m, struct pike_addr **addr)
+{
+	const struct pike_op *op = &slot->op;
+	struct pike_iovec one = {op->buf, op->len};
+	const struct pike_iovec *iov = &one;
+	size_t n = 1;
+	struct pike__cut cut;
+
+	*addr = op->addr;
+	switch (op->opcode) {
+	case PIKE_READV:
+	case PIKE_WRITEV:
+		iov = op->buf;
+		n = op->len;
+		*addr = NULL;
+		break;
+	case PIKE_RECVMSG:
+	case PIKE_SENDMSG:
+		iov = ((const struct pike_msg *)op->buf)->iov;
+		n = ((const struct pike_msg *)op->buf)->iov_count;
+		*addr = ((const struct pike_msg *)op->buf)->addr;
+		break;
+	default:
+		break;
+	}
+	if (slot->moved || !pike__cut(&cut, iov, n, 0))
+		return -1;
+	m->header.msg_iov = cut.iov;
+	m->header.msg_iovlen = cut.n;
+	if (iov == &one) {
+		m->one = cut.iov[0];
+		m->header.msg_iov = &m->one;
+	}
+	return (int64_t)cut.want;
+}
+
+static enum given message_fill(
+    struct pike__slot *slot, struct pike__uring_msg *m, struct pike__result *r)
+{
+	bool sends = slot->lane == PIKE__WRITES;
+	struct pike_addr *addr;
+	int64_t want;
+
+	memset(&m->header, 0, sizeof m->header);
+	want = vector_of(slot, m, &addr);
+	if (want < 0 ||
+	    (want == 0 && slot->handle->kind == PIKE__SOCKET_STREAM))
+		return LEFT;
+	if (!addr)
+		return GIVEN;
+	m->header.msg_name = &m->name;
+	m->header.msg_namelen = sizeof m->name;
+	if (!sends || !pike__posix_name(addr, &m->name, &m->header.msg_namelen))
+		return GIVEN;
+	pike__posix_error(r, errno);
+	return ENDED;
+}
+
+/* All other transfers. */
+static enum given give_message(struct pike__uring *u,
+    const struct pike__handle *h, struct pike__slot *slot,
+    struct pike__result *r)
+{
+	struct pike__uring_msg *m = msg_take(u, slot);
+	struct io_uring_sqe *sqe;
+	int flags = message_flags(&slot->op);
+	enum given given;
+
+	if (!m)
+		return LEFT;
+	given = message_fill(slot, m, r);
+	if (given == GIVEN) {
+		sqe = pike__uring_sqe(u);
+		if (sqe && slot->lane == PIKE__WRITES)
+			io_uring_prep_sendmsg(sqe, (int)h->fd, &m->header,
+			    (unsigned)flags | MSG_NOSIGNAL);
+		else if (sqe)
+			io_uring_prep_recvmsg(sqe, (int)h->fd, &m->header,
+			    (unsigned)flags | MSG_CMSG_CLOEXEC);
+		if (sqe)
+			sqe->user_data = (uint64_t)slot->id;
+		else
+			given = no_memory(r);
+	}
+	if (given != GIVEN)
+		pike__uring_msg_give(u, slot);
+	return given;
+}
+
+/*
+ * Whether one request shall give many results. Not where each has an address,
+ * and not when few results may be given: the kernel would take more.
+ */
+static bool shoots(const struct pike_queue *q, const struct pike_op *op)
+{
+	const struct pike__uring *u = q->backend_state;
+
+	return (op->flags & PIKE_MULTISHOT) && u->multishot && !op->addr &&
+	       q->done.shots_left >= SHOTS_LEAST;
+}
+
+static enum given give_accept(struct pike_queue *q,
+    const struct pike__handle *h, struct pike__slot *slot,
+    struct pike__result *r)
+{
+	struct pike__uring *u = pike__uring_of(q);
+	struct pike__uring_msg *m = NULL;
+	struct sockaddr *sa = NULL;
+	socklen_t *len = NULL;
+	struct io_uring_sqe *sqe;
+
+	if ((slot->op.flags & PIKE_MULTISHOT) && !pike__may_shoot(q, slot))
+		return STOPPED;
+	if (slot->op.addr) {
+		m = msg_take(u, slot);
+		if (!m)
+			return no_memory(r);
+		m->name_len = sizeof m->name;
+		sa = (struct sockaddr *)&m->name;
+		len = &m->name_len;
+	}
+	/* Before the connection is taken, so that it cannot be lost. */
+	if (!pike__handles_promise(&q->handles) ||
+	    !(sqe = pike__uring_sqe(u))) {
+		pike__uring_msg_give(u, slot);
+		return no_memory(r);
+	}
+	if (shoots(q, &slot->op))
+		io_uring_prep_multishot_accept(
+		    sqe, (int)h->fd, sa, len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	else
+		io_uring_prep_accept(
+		    sqe, (int)h->fd, sa, len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	sqe->user_data = (uint64_t)slot->id;
+	return GIVEN;
+}
+
+static enum given give_connect(struct pike__uring *u, struct pike__handle *h,
+    struct pike__slot *slot, struct pike__result *r)
+{
+	struct pike__uring_msg *m;
+	struct io_uring_sqe *sqe;
+
+	if (h->flags & PIKE__CONNECTED)
+		return LEFT;
+	m = msg_take(u, slot);
+	if (!m)
+		return LEFT;
+	if (pike__posix_name(slot->op.addr, &m->name, &m->name_len) ||
+	    !(sqe = pike__uring_sqe(u))) {
+		pike__uring_msg_give(u, slot);
+		return LEFT;
+	}
+	io_uring_prep_connect(
+	    sqe, (int)h->fd, (struct sockaddr *)&m->name, m->name_len);
+	sqe->user_data = (uint64_t)slot->id;
+	h->flags |= PIKE__CONNECTING;
+	(void)r;
+	return GIVEN;
+}
+
+static enum given give_poll(struct pike__uring *u, const struct pike__handle *h,
+    struct pike__slot *slot, struct pike__result *r)
+{
+	struct io_uring_sqe *sqe = pike__uring_sqe(u);
+
+	if (!sqe)
+		return no_memory(r);
+	if (slot->op.flags & PIKE_MULTISHOT)
+		io_uring_prep_poll_multishot(
+		    sqe, (int)h->fd, slot->op.op_flags);
+	else
+		io_uring_prep_poll_add(sqe, (int)h->fd, slot->op.op_flags);
+	sqe->user_data = (uint64_t)slot->id;
+	return GIVEN;
+}
+
+static enum given give(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
+{
+	struct pike__uring *u = pike__uring_of(q);
+	struct pike__handle *h = slot->handle;
+
+	if (!h || (slot->phase & PIKE__URING_DETOUR) ||
+	    !native(u, h, &slot->op))
+		return LEFT;
+	switch (slot->op.opcode) {
+	case PIKE_RECV:
+	case PIKE_SEND:
+	case PIKE_READ:
+	case PIKE_WRITE:
+		return give_buffer(u, h, slot, r);
+	case PIKE_ACCEPT:
+		return give_accept(q, h, slot, r);
+	case PIKE_CONNECT:
+	case PIKE_CONNECT_TO:
+		return give_connect(u, h, slot, r);
+	case PIKE_POLL:
+		return give_poll(u, h, slot, r);
+	default:
+		return give_message(u, h, slot, r);
+	}
+}
+
+/* A read may not meet the error that ends a connect: it would take it. */
+static bool has_to_hold(const struct pike__slot *slot)
+{
+	const struct pike__slot *first;
+
+	if (slot->lane != PIKE__READS)
+		return false;
+	first = slot->handle->lane[PIKE__WRITES].head;
+	return first && (first->phase & PIKE__IN_SYSTEM) &&
+	       (first->op.opcode == PIKE_CONNECT ||
+		   first->op.opcode == PIKE_CONNECT_TO);
+}
+
+bool pike__uring_start(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
+{
+	*r = (struct pike__result){0};
+	if (slot->op.opcode == PIKE_CONNECT_TO && !slot->handle) {
+		struct pike__handle *h =
+		    pike__posix_connect_to(q, &slot->op, r);
+
+		if (!h)
+			return true;
+		pike__join(slot, h);
+	}
+	if (has_to_hold(slot)) {
+		slot->phase |= PIKE__URING_HELD;
+		return false;
+	}
+	switch (give(q, slot, r)) {
+	case GIVEN:
+		slot->phase |= PIKE__IN_SYSTEM;
+		return false;
+	case STOPPED:
+		return false;
+	case ENDED:
+		return true;
+	default:
+		return pike__reactor_start(q, slot, r);
+	}
+}
+
+/* ---- cancels ---- */
+
+static void cancel_ask(struct pike__uring *u, const struct pike__slot *slot)
+{
+	struct io_uring_sqe *sqe = pike__uring_sqe(u);
+
+	if (!sqe) {
+		u->lost_cancels = true;
+		return;
+	}
+	io_uring_prep_cancel64(sqe, (uint64_t)slot->id, 0);
+	sqe->user_data = (uint64_t)slot->id | PIKE__URING_CANCEL;
+}
+
+void pike__uring_cancel(struct pike_queue *q, struct pike__slot *slot)
+{
+	if (slot->phase & PIKE__IN_SYSTEM)
+		cancel_ask(q->backend_state, slot);
+	else
+		pike__reactor_cancel(q, slot);
+}
+
+/*
+ * Its answer is on the way, or a thread of the kernel's has it that is told
+ * now; one may also have been on its way from one to the other. Once more is
+ * enough for that.
+ */
+void pike__uring_not_found(struct pike_queue *q, struct pike__slot *slot)
+{
+	if (slot->state != PIKE__ENDING || !(slot->phase & PIKE__IN_SYSTEM) ||
+	    (slot->phase & PIKE__URING_ASKED))
+		return;
+	slot->phase |= PIKE__URING_ASKED;
+	cancel_ask(q->backend_state, slot);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* liburing's calls, with errors told as those of the system; for sys.h. */
+#ifndef PIKE_LIB_BACKEND_URING_SYS_H
+#define PIKE_LIB_BACKEND_URING_SYS_H
+
+#include <errno.h>
+#include <liburing.h>
+
+static inline int uring_said(int result)
+{
+	if (result >= 0)
+		return result;
+	errno = -result;
+	return -1;
+}
+
+static inline int uring_setup(
+    unsigned entries, struct io_uring *ring, struct io_uring_params *params)
+{
+	return uring_said(io_uring_queue_init_params(entries, ring, params));
+}
+
+static inline int uring_exit(struct io_uring *ring)
+{
+	io_uring_queue_exit(ring);
+	return 0;
+}
+
+static inline int uring_dontfork(struct io_uring *ring)
+{
+	return uring_said(io_uring_ring_dontfork(ring));
+}
+
+static inline int uring_eventfd(struct io_uring *ring, int fd)
+{
+	return uring_said(io_uring_register_eventfd(ring, fd));
+}
+
+static inline int uring_probe(
+    struct io_uring *ring, struct io_uring_probe **probe)
+{
+	*probe = io_uring_get_probe_ring(ring);
+	return *probe ? 0 : -1;
+}
+
+static inline int uring_enter(
+    int fd, unsigned n, unsigned least, unsigned flags, void *arg, size_t size)
+{
+	return uring_said(io_uring_enter2(
+	    (unsigned)fd, n, least, flags, (sigset_t *)arg, size));
+}
+
+#endif

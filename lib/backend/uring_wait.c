@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one system call that submits and waits, and what comes out of the ring:
+ * edges, what wakes the queue, answers to the requests of ops.
+ */
+#include "config.h"
+
+#include <errno.h>
+
+#include "posix_error.h"
+#include "posix_io.h"
+#include "uring.h"
+
+/* How long to rest when the kernel has no memory, at most. */
+#define REST_NS_MAX 64000000
+
+/* ---- answers ---- */
+
+/* A poll that the kernel has ended is begun anew, if somebody wants it. */
+static void edge(struct pike_queue *q, const struct io_uring_cqe *cqe)
+{
+	pike_handle name = (pike_handle)(cqe->user_data & ~PIKE__URING_EDGE);
+	struct pike__handle *h = pike__handle_find(&q->handles, name);
+	int events = cqe->res;
+
+	if (!h)
+		return;
+	if (!(cqe->flags & IORING_CQE_F_MORE) &&
+	    (h->flags & PIKE__REGISTERED) && pike__uring_arm(q, h))
+		h->flags &= (uint16_t)~PIKE__REGISTERED;
+	/* What is told is what wakes whoever waits: any data wakes those who
+	 * wait for urgent ones. */
+	if (events > 0 && ((events & POLLPRI) || h->lane[PIKE__POLLS].head))
+		events = pike__posix_ask((int)h->fd, PIKE__URING_EDGES);
+	if (events < 0)
+		return;
+	if (!pike__reactor_received(q, name, (unsigned)events))
+		pike__reactor_event_any(q, name, (unsigned)events);
+}
+
+static int own_fd(const struct pike__own *own, unsigned name)
+{
+	switch (name) {
+	case PIKE__OWN_CLOCK:
+		return own->clock_fd;
+	case PIKE__OWN_ALARM:
+		return own->alarm_fd;
+	default:
+		return own->wake_fd;
+	}
+}
+
+static void own_edge(struct pike_queue *q, const struct io_uring_cqe *cqe)
+{
+	struct pike__uring *u = pike__uring_of(q);
+	unsigned name = (unsigned)cqe->user_data;
+
+	if (name == PIKE__URING_NOBODY)
+		return;
+	if (!(cqe->flags & IORING_CQE_F_MORE))
+		pike__uring_watch(q, own_fd(&u->own, name), name);
+	pike__own_event(&u->own, q, name);
+}
+
+/* False when it cannot be taken now. */
+static bool answer(struct pike_queue *q, const struct io_uring_cqe *cqe)
+{
+	uint64_t name = cqe->user_data;
+	struct pike__slot *slot;
+
+	if (name <= PIKE__OWN_ALARM) {
+		own_edge(q, cqe);
+		return true;
+	}
+	if (name & PIKE__URING_EDGE) {
+		edge(q, cqe);
+		return true;
+	}
+	slot = pike__op_find(q, (pike_id)(name & ~PIKE__URING_CANCEL));
+	if (!slot)
+		return true;
+	if (!(name & PIKE__URING_CANCEL))
+		return pike__uring_answer(q, slot, cqe->res, cqe->flags);
+	if (cqe->res < 0)
+		pike__uring_not_found(q, slot);
+	return true;
+}
+
+static bool any_answer(const struct pike__uring *u)
+{
+	return io_uring_smp_load_acquire(u->ring.cq.ktail) != *u->ring.cq.khead;
+}
+
+/* Takes all that there are, but for those that have to wait for room. */
+static void take_answers(struct pike_queue *q)
+{
+	struct pike__uring *u = pike__uring_of(q);
+	struct io_uring_cq *cq = &u->ring.cq;
+	unsigned head = *cq->khead;
+	unsigned tail = io_uring_smp_load_acquire(cq->ktail);
+
+	while (head != tail) {
+		struct io_uring_cqe cqe = cq->cqes[head & cq->ring_mask];
+
+		if (!answer(q, &cqe))
+			break;
+		head++;
+		io_uring_smp_store_release(cq->khead, head);
+	}
+}
+
+/* ---- waiting ---- */
+
+/* Asks again for what found no memory for its cancel. */
+static void find_cancels(struct pike_queue *q)
+{
+	struct pike__uring *u = pike__uring_of(q);
+
+	u->lost_cancels = false;
+	for (uint32_t i = 0; i < q->slots.count; i++)
+		if (pike__slot_at(&q->slots, i)->state == PIKE__ENDING)
+			pike__uring_cancel(q, pike__slot_at(&q->slots, i));
+	for (uint32_t i = 0; i < q->handles.count; i++)
+		if (q->handles.at[i]->own.state == PIKE__ENDING)
+			pike__uring_cancel(q, &q->handles.at[i]->own);
+}
+
+/* Whether the kernel has something to do or to give that is not in the ring of
+ * answers, as far as it says. */
+static bool kernel_calls(const struct pike__uring *u)
+{
+	return !u->tells || (io_uring_smp_load_acquire(u->ring.sq.kflags) &
+				(IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW));
+}
+
+/*
+ * The application may go and wait elsewhere: no request stays behind. First
+ * the mark goes, then the ring is looked at: the kernel makes the mark again
+ * for what comes after.
+ */
+void pike__uring_show(struct pike_queue *q, bool now, int64_t next)
+{
+	struct pike__uring *u = pike__uring_of(q);
+
+	if (pike__own_alarm(&u->own, q, next))
+		now = true;
+	if (u->spare_count || pike__uring_publish(u))
+		pike__uring_push(u);
+	if (!now)
+		pike__own_lower(&u->own);
+	if (now || any_answer(u) || (u->tells && kernel_calls(u)))
+		pike__own_raise(&u->own);
+}
+
+static int enter(struct pike__uring *u, unsigned n, int64_t timeout_ns)
+{
+	struct __kernel_timespec ts = {
+	    .tv_sec = timeout_ns / 1000000000,
+	    .tv_nsec = timeout_ns % 1000000000,
+	};
+	struct io_uring_getevents_arg arg = {.ts = (uintptr_t)&ts};
+
+	if (timeout_ns <= 0)
+		return sys_uring_enter(u->ring.ring_fd, n, timeout_ns != 0,
+		    IORING_ENTER_GETEVENTS, NULL, 0);
+	return sys_uring_enter(u->ring.ring_fd, n, 1,
+	    IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg, sizeof arg);
+}
+
+/* The kernel takes no requests now: wait for what it has, and not long. */
+static void rest(struct pike__uring *u, int64_t timeout_ns)
+{
+	if (timeout_ns < 0 || timeout_ns > u->rest_ns)
+		timeout_ns = u->rest_ns;
+	if (u->rest_ns < REST_NS_MAX)
+		u->rest_ns *= 2;
+	enter(u, 0, timeout_ns);
+}
+
+static void entered(
+    struct pike_queue *q, struct pike__uring *u, int64_t timeout_ns)
+{
+	switch (errno) {
+	case EINTR:
+		pike__reactor_roused(q);
+		break;
+	case ETIME:
+		break;
+	case EAGAIN:
+	case ENOMEM:
+		rest(u, timeout_ns);
+		break;
+	case EBUSY: /* until answers were taken */
+		if (!any_answer(u))
+			rest(u, timeout_ns);
+		break;
+	default:
+		q->broken = -pike__error_from_errno(errno);
+		break;
+	}
+}
+
+static void wait_once(struct pike_queue *q, int64_t timeout_ns)
+{
+	struct pike__uring *u = pike__uring_of(q);
+	unsigned n;
+
+	if (PIKE__SELDOM(u->spare_count))
+		pike__uring_spare_move(u);
+	n = pike__uring_publish(u);
+	if (u->spare_count || any_answer(u))
+		timeout_ns = 0;
+	if (timeout_ns == 0 && !n && !kernel_calls(u))
+		return;
+	if (enter(u, n, timeout_ns) < 0)
+		entered(q, u, timeout_ns);
+	else
+		u->rest_ns = PIKE__URING_REST_NS;
+}
+
+void pike__uring_wait(struct pike_queue *q, int64_t timeout_ns)
+{
+	struct pike__uring *u = pike__uring_of(q);
+	sigset_t before;
+
+	if (q->realtime.count && u->own.clock_fd < 0)
+		pike__own_watch_clock(&u->own, q);
+	if (PIKE__SELDOM(u->lost_cancels))
+		find_cancels(q);
+	timeout_ns = pike__reactor_before(q, timeout_ns);
+	if (u->reactor.signals &&
+	    pike__signals_unblock(u->reactor.signals, &before)) {
+		wait_once(q, timeout_ns);
+		sys_pthread_sigmask(SIG_SETMASK, &before, NULL);
+	} else {
+		wait_once(q, timeout_ns);
+	}
+	take_answers(q);
+	pike__reactor_after(q);
+}
