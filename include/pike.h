@@ -227,13 +227,25 @@ enum pike_opcode {
 	 * A datagram is received or sent whole; one that did not fit has
 	 * PIKE_TRUNCATED. Also -PIKE_ENOTSOCK, -PIKE_EMSGSIZE,
 	 * -PIKE_EDESTADDRREQ, -PIKE_ECONNREFUSED (connected datagrams).
+	 * With PIKE_GROUP, RECV takes a buffer of the group u.group.id when
+	 * there is something to receive: buf must be null; len 0: as much as
+	 * a buffer holds, else no more than len. With PIKE_MULTISHOT as well,
+	 * op_flags 0, one op receives until the end of the stream (res 0 and
+	 * PIKE_EOF), an error or a cancel; an empty datagram is res 0 with
+	 * PIKE_MORE. While all buffers are out the op waits for one, and
+	 * loses nothing.
 	 * -PIKE_EINVAL, from pike_submit: PIKE_ALL with PIKE_MSG_PEEK or
-	 * PIKE_MSG_OOB on RECV. */
+	 * PIKE_MSG_OOB on RECV, or with PIKE_GROUP; PIKE_MULTISHOT without
+	 * PIKE_GROUP; no such group. */
 	PIKE_RECV,
 	PIKE_SEND,
 
 	/* With the sender's address in addr (may be null), or to addr
-	 * (copied; null: the connected peer). */
+	 * (copied; null: the connected peer). RECVFROM with PIKE_GROUP: addr
+	 * must be null; the buffer begins with the sender's struct pike_addr,
+	 * the data follow at PIKE_GROUP_DATA, and res counts only them.
+	 * -PIKE_EINVAL, from pike_submit: also when the group's buffers have
+	 * no room for data. */
 	PIKE_RECVFROM,
 	PIKE_SENDTO,
 
@@ -285,9 +297,14 @@ enum pike_opcode {
 /* flags of an op */
 #define PIKE_MULTISHOT 0x0001u /* completions with PIKE_MORE until the last */
 #define PIKE_ALL                                                               \
-	0x0002u /* a stream transfer finishes whole: READ,                     \
-		   WRITE, READV, WRITEV, RECV, SEND, SENDMSG;                  \
-		   nothing on datagrams */
+	0x0002u            /* a stream transfer finishes whole: READ,          \
+			      WRITE, READV, WRITEV, RECV, SEND, SENDMSG;       \
+			      nothing on datagrams */
+#define PIKE_GROUP 0x0004u /* RECV, RECVFROM: into a buffer of a group */
+#define PIKE_ZERO_COPY                                                         \
+	0x0008u /* SEND, SENDTO, SENDMSG, a hint: copy nothing.                \
+		   Still one completion, when the memory is free               \
+		   again */
 
 /* u.socket.type */
 #define PIKE_SOCK_STREAM    1
@@ -389,7 +406,7 @@ struct pike_signal_info {
  */
 struct pike_op {
 	uint16_t opcode;   /* enum pike_opcode */
-	uint16_t flags;    /* PIKE_MULTISHOT, PIKE_ALL */
+	uint16_t flags;    /* PIKE_MULTISHOT, PIKE_ALL, ... */
 	uint32_t op_flags; /* by opcode: PIKE_MSG_*, PIKE_POLL_*, ... */
 	pike_handle handle;
 	void *buf;
@@ -421,6 +438,9 @@ struct pike_op {
 		struct {
 			pike_id id;
 		} cancel;
+		struct {
+			uint32_t id; /* from pike_group_open */
+		} group;
 		uint64_t words[6];
 	} u;
 	uint64_t reserved[2]; /* 0 */
@@ -438,7 +458,7 @@ struct pike_completion {
 			     for stopping is here */
 	int32_t os_error; /* the system's own code for err, where it has one */
 	uint32_t flags;   /* below */
-	uint32_t buffer;  /* 0 */
+	uint32_t buffer;  /* with PIKE_BUFFER: which one; else 0 */
 };
 
 /* flags of a completion */
@@ -451,6 +471,11 @@ struct pike_completion {
 	0x08u             /* the orderly end was met; res is 0, or             \
 				with PIKE_ALL what came before */
 #define PIKE_POSTED 0x10u /* from pike_post */
+#define PIKE_BUFFER                                                            \
+	0x20u /* buffer of the op's group holds the result, and is             \
+		 the caller's until pike_group_return. None comes with         \
+		 an error, with the end, or with a RECV of an empty            \
+		 datagram */
 
 /* --------------------------------------------------------------- queues -- */
 
@@ -582,6 +607,49 @@ PIKE_API pike_fd pike_release(struct pike_queue *q, pike_handle h);
  * Returns it, or -PIKE_EBADF.
  */
 PIKE_API pike_fd pike_fd_of(struct pike_queue *q, pike_handle h);
+
+/* ------------------------------------------------------- buffer groups -- */
+
+/*
+ * Buffers that many receives share: an op with PIKE_GROUP takes one at the
+ * moment at which it has something to put into it. So a connection that waits
+ * holds none, and a few serve thousands.
+ *
+ * Makes a group of count buffers (1 to 32768) of size bytes each (a multiple
+ * of 8, 0x7ffff000 at most). memory, aligned to 8, is count * size bytes of
+ * the caller's, and pike's until pike_group_close; null: pike allocates it.
+ * The owning thread. Returns the group's id (1 to 65535), or -PIKE_EINVAL (a
+ * count, a size or an alignment that cannot be), -PIKE_ENOMEM.
+ */
+PIKE_API int pike_group_open(
+    struct pike_queue *q, uint32_t count, uint32_t size, void *memory);
+
+/* Where a buffer's data in a RECVFROM begin: after a struct pike_addr. */
+#define PIKE_GROUP_DATA 128
+
+/*
+ * The memory of a buffer, which is the caller's to use from the completion
+ * that named it until pike_group_return. The owning thread. Returns it; null:
+ * no such buffer or group, or not the queue's owner.
+ */
+PIKE_API void *pike_group_buffer(
+    struct pike_queue *q, uint32_t group, uint32_t buffer);
+
+/*
+ * Gives a buffer back for other receives. The oldest op that waits for one
+ * goes on. The owning thread. Returns 0, or -PIKE_EINVAL (no such group, or
+ * the buffer is not out: never given, or returned already), which changes
+ * nothing. Allocates nothing.
+ */
+PIKE_API int pike_group_return(
+    struct pike_queue *q, uint32_t group, uint32_t buffer);
+
+/*
+ * Ends a group: its memory is the caller's, or no more, also that of buffers
+ * which were not returned. pike_queue_close ends all. The owning thread.
+ * Returns 0, or -PIKE_EBUSY (ops use it), -PIKE_EINVAL (no such group).
+ */
+PIKE_API int pike_group_close(struct pike_queue *q, uint32_t group);
 
 /* -------------------------------------------- from threads and handlers -- */
 

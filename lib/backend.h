@@ -15,6 +15,7 @@
 #include "slot.h"
 
 struct pike_queue;
+struct pike__group;
 
 /* How an op ended: as in a completion. */
 struct pike__result {
@@ -22,6 +23,7 @@ struct pike__result {
 	int32_t err;
 	int32_t os_error;
 	uint32_t flags;
+	uint32_t buffer; /* with PIKE_BUFFER in flags */
 };
 
 struct pike__backend {
@@ -86,6 +88,17 @@ struct pike__backend {
 	void (*show)(struct pike_queue *q, bool now, int64_t next);
 
 	enum pike_route (*route)(const struct pike_queue *q, int opcode);
+
+	/*
+	 * A group of buffers is made, all of them free (0, or the code that
+	 * refuses it), and ends: no op names it any more; in a forked child
+	 * only memory is freed. Between these a buffer that was out comes back
+	 * from the application; ops that wait for one go on after that.
+	 */
+	int (*group_open)(struct pike_queue *q, struct pike__group *g);
+	void (*group_close)(struct pike_queue *q, struct pike__group *g);
+	void (*group_give)(
+	    struct pike_queue *q, struct pike__group *g, uint32_t index);
 };
 
 /* Those that this library was built with, in order of preference, then null. */

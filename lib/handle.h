@@ -17,13 +17,14 @@
  * READY and nothing else takes an op without any waiting.
  */
 enum {
-	PIKE__READY = 0x01,   /* trying may succeed */
-	PIKE__BUSY = 0x02,    /* ops wait in it */
-	PIKE__FAILED = 0x04,  /* error is set */
-	PIKE__SPECIAL = 0x08, /* not a plain stream socket */
-	PIKE__ARMED = 0x10,   /* of READS: the next edge will be told */
-	PIKE__PARKED = 0x20,  /* of READS: a recv waits aside, see below */
-	PIKE__ATTENDED = 0x40 /* of READS: ops are pending on the handle */
+	PIKE__READY = 0x01,    /* trying may succeed */
+	PIKE__BUSY = 0x02,     /* ops wait in it */
+	PIKE__FAILED = 0x04,   /* error is set */
+	PIKE__SPECIAL = 0x08,  /* not a plain stream socket */
+	PIKE__ARMED = 0x10,    /* of READS: the next edge will be told */
+	PIKE__PARKED = 0x20,   /* of READS: a recv waits aside, see below */
+	PIKE__ATTENDED = 0x40, /* of READS: ops are pending on the handle */
+	PIKE__POURS = 0x80     /* of READS: see below */
 };
 
 struct pike__lane {
@@ -66,6 +67,10 @@ enum {
  * user_data; the id is there already), and a plain edge ends it by as little.
  * It is the only op of its lane, and neither in the lane's list nor in pending.
  * Whoever looks at these first has it joined to the lane (pike__unpark).
+ *
+ * The other op for which it serves is a multishot recv from a group. That one
+ * is in the lane as any op is. POURS says that it is the lane's head and waits
+ * for nothing but an edge, which then has little to ask.
  */
 struct pike__handle {
 	pike_handle self; /* while free what nobody can ask for */
@@ -165,7 +170,8 @@ static inline void pike__unpark(struct pike__handle *h)
 		pike__handle_unpark(h);
 }
 
-/* Puts an op that is nothing but a recv into the handle's own slot. */
+/* Puts an op that is nothing but a recv into the handle's own slot, whose
+ * other fields are those of a plain one while it is free. */
 static inline struct pike__slot *pike__own_fill(
     struct pike__handle *h, const struct pike_op *op)
 {

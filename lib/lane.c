@@ -35,6 +35,7 @@ static void lane_unlink(struct pike__handle *h, struct pike__slot *slot)
 		slot->next->prev = slot->prev;
 	else
 		lane->tail = slot->prev;
+	lane->state &= (uint8_t)~PIKE__POURS;
 	if (!lane->head)
 		lane->state &= (uint8_t)~PIKE__BUSY;
 }
@@ -118,6 +119,8 @@ static void retire(
 		    &q->slots, slot);
 	if (slot->paused)
 		pike__unpause(q, slot);
+	if (slot->op.flags & PIKE_GROUP)
+		pike__group_find(q, slot->op.u.group.id)->users--;
 	if (h && slot->op.opcode != PIKE_CLOSE) {
 		pike__handle_leave(h);
 		if (r->err)
@@ -203,6 +206,10 @@ void pike__unpause(struct pike_queue *q, struct pike__slot *slot)
 {
 	struct pike__slot *before = NULL;
 
+	if (slot->paused == PIKE__PAUSED_BY_GROUP) {
+		pike__group_unwait(q, slot);
+		return;
+	}
 	for (struct pike__slot *s = q->paused; s != slot; s = s->held)
 		before = s;
 	if (before)
@@ -229,12 +236,12 @@ void pike__shot(
 {
 	struct pike__result shot = *r;
 
-	pike__stir(q);
 	shot.flags |= PIKE_MORE;
 	pike__complete(q, slot->op.user_data, slot->id, &shot);
 	q->done.shots_left--;
 	q->done.shots++;
-	slot->shots++;
+	if (pike__op_writes(&slot->op))
+		slot->shots++;
 }
 
 void pike__lane_put(struct pike_queue *q, struct pike__slot *slot)

@@ -8,6 +8,7 @@ pike_core = \
 	lib/cancel.c \
 	lib/done.c \
 	lib/error.c \
+	lib/group.c \
 	lib/handle.c \
 	lib/inbox.c \
 	lib/lane.c \
@@ -24,6 +25,7 @@ pike_core_headers = \
 	lib/alloc.h \
 	lib/backend.h \
 	lib/done.h \
+	lib/group.h \
 	lib/grow.h \
 	lib/handle.h \
 	lib/inbox.h \
@@ -46,6 +48,7 @@ pike_reactor = \
 	lib/backend/posix_signal.c \
 	lib/backend/posix_socket.c \
 	lib/backend/reactor.c \
+	lib/backend/reactor_group.c \
 	lib/backend/reactor_signal.c \
 	lib/backend/own.h \
 	lib/backend/posix_addr.h \

@@ -12,6 +12,8 @@
 #define MSG_OUT (PIKE_MSG_OOB | PIKE_MSG_DONTROUTE | PIKE_MSG_MORE)
 #define H       PIKE__OP_HANDLE
 
+#define GROUPED (PIKE_MULTISHOT | PIKE_GROUP)
+
 const struct pike__op_info pike__op_infos[PIKE_OPCODES] = {
     [PIKE_NOP] = {"PIKE_NOP", PIKE__OP_CORE, 0, 0, PIKE__AT_ONCE},
     [PIKE_SOCKET] = {"PIKE_SOCKET", 0, 0, 0, PIKE__AT_ONCE},
@@ -46,18 +48,18 @@ const struct pike__op_info pike__op_infos[PIKE_OPCODES] = {
 	PIKE_ALL, 0, PIKE__READS},
     [PIKE_WRITEV] = {"PIKE_WRITEV", H | PIKE__OP_VECTOR | PIKE__OP_STREAM,
 	PIKE_ALL, 0, PIKE__WRITES},
-    [PIKE_RECV] = {"PIKE_RECV", H | PIKE__OP_BUFFER, PIKE_ALL, MSG_IN,
+    [PIKE_RECV] = {"PIKE_RECV", H | PIKE__OP_BUFFER, PIKE_ALL | GROUPED, MSG_IN,
 	PIKE__READS},
-    [PIKE_SEND] = {"PIKE_SEND", H | PIKE__OP_BUFFER, PIKE_ALL, MSG_OUT,
-	PIKE__WRITES},
-    [PIKE_RECVFROM] = {"PIKE_RECVFROM", H | PIKE__OP_BUFFER | PIKE__OP_NAME_OUT,
-	0, MSG_IN, PIKE__READS},
-    [PIKE_SENDTO] = {"PIKE_SENDTO", H | PIKE__OP_BUFFER | PIKE__OP_NAME_IN, 0,
+    [PIKE_SEND] = {"PIKE_SEND", H | PIKE__OP_BUFFER, PIKE_ALL | PIKE_ZERO_COPY,
 	MSG_OUT, PIKE__WRITES},
+    [PIKE_RECVFROM] = {"PIKE_RECVFROM", H | PIKE__OP_BUFFER | PIKE__OP_NAME_OUT,
+	GROUPED, MSG_IN, PIKE__READS},
+    [PIKE_SENDTO] = {"PIKE_SENDTO", H | PIKE__OP_BUFFER | PIKE__OP_NAME_IN,
+	PIKE_ZERO_COPY, MSG_OUT, PIKE__WRITES},
     [PIKE_RECVMSG] = {"PIKE_RECVMSG", H | PIKE__OP_MESSAGE, 0, MSG_IN,
 	PIKE__READS},
-    [PIKE_SENDMSG] = {"PIKE_SENDMSG", H | PIKE__OP_MESSAGE, PIKE_ALL, MSG_OUT,
-	PIKE__WRITES},
+    [PIKE_SENDMSG] = {"PIKE_SENDMSG", H | PIKE__OP_MESSAGE,
+	PIKE_ALL | PIKE_ZERO_COPY, MSG_OUT, PIKE__WRITES},
     [PIKE_POLL] = {"PIKE_POLL", H, PIKE_MULTISHOT,
 	PIKE_POLL_IN | PIKE_POLL_PRI | PIKE_POLL_OUT | PIKE_POLL_RDHUP,
 	PIKE__POLLS},
@@ -133,6 +135,18 @@ static int signal_check(const struct pike_op *op)
 	return 0;
 }
 
+/* A receive whose buffer is its group's, and what only such a one may ask. */
+static int group_check(const struct pike_op *op)
+{
+	if (!(op->flags & PIKE_GROUP))
+		return op->flags & PIKE_MULTISHOT ? -PIKE_EINVAL : 0;
+	if (op->buf || (op->flags & PIKE_ALL))
+		return -PIKE_EINVAL;
+	if (op->opcode == PIKE_RECVFROM && op->addr)
+		return -PIKE_EINVAL;
+	return (op->flags & PIKE_MULTISHOT) && op->op_flags ? -PIKE_EINVAL : 0;
+}
+
 /* What is particular to one opcode. */
 static int detail_check(const struct pike_op *op)
 {
@@ -145,8 +159,11 @@ static int detail_check(const struct pike_op *op)
 		return op->op_flags ? 0 : -PIKE_EINVAL;
 	case PIKE_RECV:
 		/* What is left in the socket would be read again and again. */
-		return (op->flags & PIKE_ALL) && op->op_flags ? -PIKE_EINVAL
-							      : 0;
+		if ((op->flags & PIKE_ALL) && op->op_flags)
+			return -PIKE_EINVAL;
+		return group_check(op);
+	case PIKE_RECVFROM:
+		return group_check(op);
 	default:
 		return 0;
 	}
@@ -166,7 +183,8 @@ int pike__op_check(const struct pike_op *op)
 	if (op->timeout_ns < 0 ||
 	    (op->timeout_ns && (info->needs & PIKE__OP_TIMELESS)))
 		return -PIKE_EINVAL;
-	if ((info->needs & PIKE__OP_BUFFER) && !op->buf && op->len)
+	if ((info->needs & PIKE__OP_BUFFER) && !op->buf && op->len &&
+	    !(op->flags & PIKE_GROUP))
 		return -PIKE_EINVAL;
 	if ((info->needs & PIKE__OP_STREAM) && op->offset != 0 &&
 	    op->offset != -1)

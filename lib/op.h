@@ -45,7 +45,8 @@ extern const struct pike__op_info pike__op_infos[PIKE_OPCODES];
 /* The longest that one transfer may be; longer ones are served in part. */
 #define PIKE__LEN_MAX ((size_t)0x7ffff000)
 
-/* 0, or the code with which pike_submit refuses the op. */
+/* 0, or the code with which pike_submit refuses the op. Whether there is the
+ * group that it names is not asked here. */
 int pike__op_check(const struct pike_op *op);
 
 /* Whether shots of a multishot op write to memory that the op points to. */

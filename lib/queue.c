@@ -275,6 +275,7 @@ void pike_queue_close(struct pike_queue *q)
 			q->backend->wait(q, -1);
 		drop_everything(q);
 	}
+	pike__groups_close(q);
 	q->backend->close(q, error != 0);
 	atomic_store(&q->born, PIKE__DEAD);
 	q->quick = q->calm = PIKE__DEAD;

@@ -7,6 +7,7 @@
 
 #include "backend.h"
 #include "done.h"
+#include "group.h"
 #include "handle.h"
 #include "inbox.h"
 #include "port.h"
@@ -34,6 +35,7 @@ struct pike_queue {
 	struct pike__slots slots;
 	const struct pike__backend *backend;
 	void *backend_state;
+	struct pike__groups groups;
 	pike_id at_once;               /* how many ops needed no slot */
 	struct pike__timers deadlines; /* monotonic clock */
 	struct pike__timers realtime;
@@ -96,9 +98,9 @@ static inline bool pike__queue_quick(const struct pike_queue *q)
 }
 
 /*
- * Whether a reap has only the ring of completions to look at: no time runs, no
- * op is paused and no shot is in the ring. Whoever may bring such a thing about
- * says so (pike__stir, pike__calm), so that this is a single comparison.
+ * Whether a reap has only the ring of completions to look at: no time runs and
+ * no op is paused. Whoever may bring such a thing about says so (pike__stir,
+ * pike__calm), so that this is a single comparison.
  */
 static inline bool pike__queue_calm(const struct pike_queue *q)
 {
@@ -112,8 +114,7 @@ static inline void pike__stir(struct pike_queue *q)
 
 static inline void pike__calm(struct pike_queue *q)
 {
-	bool calm = !q->deadlines.count && !q->realtime.count && !q->paused &&
-		    !q->done.shots;
+	bool calm = !q->deadlines.count && !q->realtime.count && !q->paused;
 
 	q->calm = calm ? q->quick : PIKE__DEAD;
 }
@@ -137,7 +138,7 @@ static inline void pike__complete(struct pike_queue *q, void *user_data,
 	c->err = r->err;
 	c->os_error = r->os_error;
 	c->flags = r->flags;
-	c->buffer = 0;
+	c->buffer = r->buffer;
 }
 
 /* The same for bytes that were moved, and nothing to say beside. */
@@ -175,6 +176,27 @@ static inline void pike__finish_parked(
 	c->flags = 0;
 	c->buffer = 0;
 }
+
+/* ---- buffer groups ---- */
+
+/* The group of an id, or null. */
+static inline struct pike__group *pike__group_find(
+    const struct pike_queue *q, uint32_t id)
+{
+	return id - 1 < q->groups.count ? q->groups.at[id - 1] : NULL;
+}
+
+/* 0, or the code with which pike_submit refuses an op that names a group. */
+int pike__group_check(const struct pike_queue *q, const struct pike_op *op);
+
+/* Pauses a started op until a buffer of its group was returned. */
+void pike__group_wait(
+    struct pike_queue *q, struct pike__group *g, struct pike__slot *slot);
+/* Takes it off the list of those that wait. */
+void pike__group_unwait(struct pike_queue *q, struct pike__slot *slot);
+
+/* With their queue. */
+void pike__groups_close(struct pike_queue *q);
 
 /* ---- what the rooms of the core do for each other ---- */
 

@@ -151,8 +151,10 @@ static unsigned shots_taken(
 			continue;
 		q->done.shots--;
 		shots++;
+		if (out[i].flags & PIKE_BUFFER)
+			continue;
 		slot = pike__op_find(q, out[i].id);
-		if (slot)
+		if (slot && slot->shots)
 			slot->shots--;
 	}
 	q->done.shots_left += shots;
@@ -296,7 +298,7 @@ static inline int give(
 {
 	struct pike__done *d = &q->done;
 
-	if (d->first + 1 != d->next)
+	if (d->first + 1 != d->next || d->shots)
 		return (int)take_done(q, out, max);
 	*out = *d->first;
 	d->first = d->next;

@@ -37,11 +37,11 @@ struct pike__slot {
 	pike_id id;     /* generation and index; while free, the next one's */
 	size_t moved;   /* bytes so far; expirations of a timer */
 	uint32_t due;   /* place in the heap of deadlines; 0: none */
-	uint32_t shots; /* results not yet reaped */
+	uint32_t shots; /* not yet reaped, of one that writes for them */
 	int32_t why;    /* PIKE_ECANCELED or PIKE_ETIME once asked to end */
 	uint8_t state;  /* enum pike__slot_state */
 	uint8_t lane;   /* enum pike__lane_no */
-	uint8_t paused; /* waits until results are reaped */
+	uint8_t paused; /* waits until results are reaped; or a buffer */
 	uint8_t phase;  /* the backend's */
 };
 
@@ -104,8 +104,10 @@ static inline void pike__slot_give(
 		pike__slot_shrink(s, slot);
 	slot->state = PIKE__FREE;
 	slot->id = pike__name_next(slot->id);
-	if (pike__slot_index(slot) & PIKE__SLOT_OWN)
+	if (pike__slot_index(slot) & PIKE__SLOT_OWN) {
+		slot->op.flags = 0;
 		return;
+	}
 	slot->next = s->free;
 	s->free = slot;
 }

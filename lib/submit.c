@@ -49,9 +49,19 @@ static int all_reserve(struct pike_queue *q, const struct pike_op *op,
 /* Whether an op is one that the handle's own slot is for. */
 static bool own_fits(const struct pike__handle *h, const struct pike_op *op)
 {
-	return h && op->opcode == PIKE_RECV && !op->flags && !op->op_flags &&
-	       !op->timeout_ns && h->own.state == PIKE__FREE &&
+	return h && op->opcode == PIKE_RECV &&
+	       (!op->flags || op->flags == (PIKE_MULTISHOT | PIKE_GROUP)) &&
+	       !op->op_flags && !op->timeout_ns && h->own.state == PIKE__FREE &&
 	       !(h->lane[PIKE__READS].state & PIKE__PARKED);
+}
+
+/* From here on its len is what may be received at a time. */
+static void group_join(struct pike_queue *q, struct pike__slot *slot)
+{
+	struct pike__group *g = pike__group_find(q, slot->op.u.group.id);
+
+	slot->op.len = pike__group_room(g, &slot->op);
+	g->users++;
 }
 
 struct pike__slot *pike__slot_new(
@@ -62,6 +72,8 @@ struct pike__slot *pike__slot_new(
 
 	if (own_fits(h, op)) {
 		slot = pike__own_fill(h, op);
+		slot->op.flags = op->flags;
+		slot->op.u.group.id = op->u.group.id;
 	} else {
 		slot = pike__slot_take(&q->slots);
 		slot->op = *op;
@@ -78,6 +90,8 @@ struct pike__slot *pike__slot_new(
 		slot->lane = PIKE__AT_ONCE;
 	slot->paused = 0;
 	slot->phase = 0;
+	if (op->flags & PIKE_GROUP)
+		group_join(q, slot);
 	if (!wants_extra(op, info))
 		return slot;
 	pike__slot_extend(&q->slots, slot);
@@ -187,6 +201,8 @@ static pike_id submit_any(struct pike_queue *q, const struct pike_op *op)
 	size_t moved = 0;
 	int bad = pike__op_check(op);
 
+	if (!bad && (op->flags & PIKE_GROUP))
+		bad = pike__group_check(q, op);
 	if (bad)
 		return bad;
 	info = &pike__op_infos[op->opcode];
@@ -200,7 +216,7 @@ static pike_id submit_any(struct pike_queue *q, const struct pike_op *op)
 		return bad;
 	if (op->opcode == PIKE_NOP)
 		return complete_now(q, op, &r);
-	if (h && info->lane < PIKE__POLLS &&
+	if (h && info->lane < PIKE__POLLS && !(op->flags & PIKE_GROUP) &&
 	    !(h->lane[info->lane].state & (PIKE__BUSY | PIKE__FAILED)) &&
 	    q->backend->attempt(q, h, op, &moved, &r))
 		return ended_now(q, h, op, moved, &r);

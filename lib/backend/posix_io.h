@@ -13,7 +13,8 @@ enum pike__outcome {
 	PIKE__DONE,    /* ended, with a result */
 	PIKE__BLOCKED, /* the descriptor's next edge will tell */
 	PIKE__AGAIN,   /* it could go on, and others have their turn */
-	PIKE__LATER    /* no edge will tell: try again after a while */
+	PIKE__LATER,   /* no edge will tell: try again after a while */
+	PIKE__PAUSED   /* the core will start it again */
 };
 
 /*

@@ -84,8 +84,11 @@ static bool armed(
 	struct pike__handle *h = slot->handle;
 	int err;
 
+	if (slot == &h->own && slot->op.flags)
+		h->lane[PIKE__READS].state |= PIKE__POURS;
 	if (h->flags & PIKE__REGISTERED)
 		return true;
+	*r = (struct pike__result){0};
 	err = reactor->poller->arm(q, h);
 	if (!err) {
 		h->flags |= PIKE__REGISTERED;
@@ -101,13 +104,21 @@ static bool armed(
 	return false;
 }
 
+static enum pike__outcome try_any(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
+{
+	if (slot->op.flags & PIKE_GROUP)
+		return pike__reactor_try_grouped(q, slot, r);
+	return pike__posix_try(
+	    q, slot->handle, &slot->op, &slot->moved, &slot->phase, r);
+}
+
 static bool try_once(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
 {
 	struct pike__handle *h = slot->handle;
 
-	switch (
-	    pike__posix_try(q, h, &slot->op, &slot->moved, &slot->phase, r)) {
+	switch (try_any(q, slot, r)) {
 	case PIKE__DONE:
 		return true;
 	case PIKE__LATER:
@@ -116,23 +127,31 @@ static bool try_once(
 	case PIKE__AGAIN:
 		run_soon(q->backend_state, h);
 		return false;
+	case PIKE__PAUSED:
+		return false;
 	default:
 		return !armed(q, slot, r);
 	}
 }
 
-/* A multishot accept: connections as long as there are any, within reason. */
+/* A multishot accept or recv: results as long as there are any, within
+ * reason. */
 static bool try_many(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
 {
+	struct pike__lane *lane = &slot->handle->lane[slot->lane];
+
+	lane->state &= (uint8_t)~PIKE__POURS;
 	for (int i = 0; i < BUDGET; i++) {
 		if (!pike__may_shoot(q, slot))
 			return false;
 		if (!try_once(q, slot, r))
 			return false;
-		if (r->res < 0)
+		if (r->res < 0 || (r->flags & PIKE_EOF))
 			return true;
 		pike__shot(q, slot, r);
+		if (!(lane->state & PIKE__READY))
+			return !armed(q, slot, r);
 	}
 	run_soon(q->backend_state, slot->handle);
 	return false;

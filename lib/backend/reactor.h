@@ -7,6 +7,7 @@
 #define PIKE_LIB_BACKEND_REACTOR_H
 
 #include "../queue.h"
+#include "posix_io.h"
 #include "posix_signal.h"
 #include "sys.h"
 
@@ -49,6 +50,13 @@ void pike__reactor_cancel(struct pike_queue *q, struct pike__slot *slot);
 int pike__reactor_drop(
     struct pike_queue *q, struct pike__handle *h, bool close_it);
 enum pike_route pike__reactor_route(const struct pike_queue *q, int opcode);
+/* A try of an op that names a group: like pike__posix_try. */
+enum pike__outcome pike__reactor_try_grouped(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r);
+int pike__reactor_group_open(struct pike_queue *q, struct pike__group *g);
+void pike__reactor_group_close(struct pike_queue *q, struct pike__group *g);
+void pike__reactor_group_give(
+    struct pike_queue *q, struct pike__group *g, uint32_t index);
 
 /* Before the poller waits: goes on with what was stopped, and says how long
  * the wait may last. */
@@ -73,6 +81,45 @@ void pike__reactor_event_any(
 PIKE__COLD void pike__reactor_recv_otherwise(
     struct pike_queue *q, struct pike__handle *h, int64_t n);
 
+/* A multishot recv, of n bytes or not, that is to be looked at more closely. */
+PIKE__COLD void pike__reactor_pour_otherwise(
+    struct pike_queue *q, struct pike__handle *h, int index, int64_t n);
+
+/* One result of the multishot recv that POURS is about. False: nothing was
+ * done, as there was no room for it. */
+static inline bool pike__reactor_poured(
+    struct pike_queue *q, struct pike__handle *h)
+{
+	struct pike__group *g = pike__group_find(q, h->own.op.u.group.id);
+	struct pike_completion *c;
+	uint32_t index;
+	ssize_t n;
+
+	if (!g->free_count || !q->done.shots_left)
+		return false;
+	h->lane[PIKE__WRITES].state |= PIKE__READY;
+	index = g->free[--g->free_count];
+	n = sys_recv(
+	    (int)h->fd, pike__group_at(g, index), h->own.op.len, MSG_DONTWAIT);
+	if (n <= 0 || PIKE__SELDOM((size_t)n == h->own.op.len ||
+				   !(h->flags & PIKE__DRAINS))) {
+		pike__reactor_pour_otherwise(q, h, (int)index, n);
+		return true;
+	}
+	pike__group_out(g, index);
+	q->done.shots_left--;
+	q->done.shots++;
+	c = pike__done_add(&q->done);
+	c->user_data = h->own.op.user_data;
+	c->id = h->own.id;
+	c->res = n;
+	c->err = 0;
+	c->os_error = 0;
+	c->flags = PIKE_MORE | PIKE_BUFFER;
+	c->buffer = index;
+	return true;
+}
+
 /*
  * Nearly every edge says that a connection can be read, and written as ever,
  * where one recv waits and nothing else: true when this was such a one. A recv
@@ -84,11 +131,14 @@ static PIKE__WITHIN bool pike__reactor_received(
 	struct pike__handle *h = pike__handle_find(&q->handles, name);
 	ssize_t n;
 
-	if (!h ||
-	    h->lane[PIKE__READS].state !=
-		(PIKE__ARMED | PIKE__BUSY | PIKE__PARKED) ||
-	    events != (PIKE_POLL_IN | PIKE_POLL_OUT))
+	if (!h || events != (PIKE_POLL_IN | PIKE_POLL_OUT))
 		return false;
+	if (h->lane[PIKE__READS].state !=
+	    (PIKE__ARMED | PIKE__BUSY | PIKE__PARKED))
+		return h->lane[PIKE__READS].state ==
+			   (PIKE__ARMED | PIKE__BUSY | PIKE__ATTENDED |
+			       PIKE__POURS) &&
+		       h->pending == 1 && pike__reactor_poured(q, h);
 	h->lane[PIKE__WRITES].state |= PIKE__READY;
 	n = sys_recv((int)h->fd, h->own.op.buf, h->own.op.len, MSG_DONTWAIT);
 	if (n <= 0) {

@@ -126,7 +126,8 @@ static bool msg_plain(const struct pike__handle *h, const struct pike_msg *m)
 static bool native(const struct pike__uring *u, const struct pike__handle *h,
     const struct pike_op *op)
 {
-	if (!(u->native & PIKE__URING_BIT(op->opcode)))
+	if (!(u->native & PIKE__URING_BIT(op->opcode)) ||
+	    (op->flags & PIKE_GROUP))
 		return false;
 	switch (op->opcode) {
 	case PIKE_POLL: /* of urgent data alone it would never tell */

@@ -94,7 +94,7 @@ CASE(unknown_flags_are_refused)
 	EVERY_OPCODE(opcode)
 	{
 		struct pike_op op = every_op(&e, opcode);
-		for (unsigned bit = 0x0004; bit <= 0x8000; bit <<= 1)
+		for (unsigned bit = 0x0010; bit <= 0x8000; bit <<= 1)
 			refuse(rig, op_flags(op, bit), PIKE_EINVAL);
 	}
 	bad_end(&e);
@@ -112,6 +112,10 @@ CASE(flags_that_an_opcode_does_not_take_are_refused)
 			refuse(rig, op_flags(op, PIKE_MULTISHOT), PIKE_EINVAL);
 		if (opcode < PIKE_READ || opcode > PIKE_SENDMSG)
 			refuse(rig, op_flags(op, PIKE_ALL), PIKE_EINVAL);
+		/* Not with a buffer of the caller's. */
+		refuse(rig, op_flags(op, PIKE_GROUP), PIKE_EINVAL);
+		if (!every_takes_zero_copy(opcode))
+			refuse(rig, op_flags(op, PIKE_ZERO_COPY), PIKE_EINVAL);
 		refuse(
 		    rig, op_flags(op, PIKE_MULTISHOT | PIKE_ALL), PIKE_EINVAL);
 	}

@@ -8,7 +8,8 @@ enum {
 	EVERY_BUF = 4,
 	EVERY_ADDR = 8,
 	EVERY_SHOTS = 16,
-	EVERY_NO_DEADLINE = 32
+	EVERY_NO_DEADLINE = 32,
+	EVERY_ZERO_COPY = 64
 };
 
 static const uint8_t every_fields[PIKE_OPCODES] = {
@@ -29,11 +30,11 @@ static const uint8_t every_fields[PIKE_OPCODES] = {
     [PIKE_READV] = EVERY_HANDLE | EVERY_BUF,
     [PIKE_WRITEV] = EVERY_HANDLE | EVERY_BUF,
     [PIKE_RECV] = EVERY_HANDLE | EVERY_BUF | EVERY_HOW,
-    [PIKE_SEND] = EVERY_HANDLE | EVERY_BUF | EVERY_HOW,
+    [PIKE_SEND] = EVERY_HANDLE | EVERY_BUF | EVERY_HOW | EVERY_ZERO_COPY,
     [PIKE_RECVFROM] = EVERY_HANDLE | EVERY_BUF | EVERY_HOW,
-    [PIKE_SENDTO] = EVERY_HANDLE | EVERY_BUF | EVERY_HOW,
+    [PIKE_SENDTO] = EVERY_HANDLE | EVERY_BUF | EVERY_HOW | EVERY_ZERO_COPY,
     [PIKE_RECVMSG] = EVERY_HANDLE | EVERY_BUF | EVERY_HOW,
-    [PIKE_SENDMSG] = EVERY_HANDLE | EVERY_BUF | EVERY_HOW,
+    [PIKE_SENDMSG] = EVERY_HANDLE | EVERY_BUF | EVERY_HOW | EVERY_ZERO_COPY,
     [PIKE_POLL] = EVERY_HANDLE | EVERY_HOW | EVERY_SHOTS,
     [PIKE_TIMER] = EVERY_HOW | EVERY_SHOTS | EVERY_NO_DEADLINE,
     [PIKE_SIGNAL] = EVERY_SHOTS,
@@ -63,6 +64,11 @@ bool every_needs_addr(int opcode)
 bool every_takes_shots(int opcode)
 {
 	return every_fields[opcode] & EVERY_SHOTS;
+}
+
+bool every_takes_zero_copy(int opcode)
+{
+	return every_fields[opcode] & EVERY_ZERO_COPY;
 }
 
 bool every_takes_deadline(int opcode)

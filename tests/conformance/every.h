@@ -38,6 +38,7 @@ bool every_takes_buf(int opcode);
 bool every_needs_addr(int opcode);
 bool every_takes_shots(int opcode);
 bool every_takes_deadline(int opcode);
+bool every_takes_zero_copy(int opcode);
 
 /* For each opcode that there is. */
 #define EVERY_OPCODE(opcode)                                                   \

@@ -98,7 +98,8 @@ static uint64_t book_length(const struct pike_op *op)
 		iov = msg->iov;
 		count = msg->iov_count;
 	} else if (!book_is_vector(op->opcode)) {
-		return op->len;
+		return (op->flags & PIKE_GROUP) && !op->len ? UINT64_MAX
+							    : op->len;
 	}
 	for (size_t i = 0; i < count; i++)
 		sum += iov[i].len;
@@ -230,11 +231,25 @@ static void rule_error(const struct rig_op *op, const struct pike_completion *c)
 static void rule_flags(const struct rig_op *op, const struct pike_completion *c)
 {
 	unsigned reads = rule_of[op->opcode] & RULE_READS;
-	unsigned known =
-	    PIKE_MORE | PIKE_TRUNCATED | PIKE_CONTROL_TRUNCATED | PIKE_EOF;
+	unsigned known = PIKE_MORE | PIKE_TRUNCATED | PIKE_CONTROL_TRUNCATED |
+			 PIKE_EOF | (op->flags & PIKE_GROUP ? PIKE_BUFFER : 0);
 
 	RULE(!(c->flags & ~known), "flags that are none");
-	RULE(c->buffer == 0, "buffer is 0");
+	RULE(c->buffer == 0 || (c->flags & PIKE_BUFFER), "buffer is 0");
+	RULE(!(op->flags & PIKE_GROUP) || c->res <= 0 ||
+		 (c->flags & PIKE_BUFFER),
+	    "bytes from a group are in one of its buffers");
+	RULE(!(c->flags & PIKE_BUFFER) || (c->res >= 0 && !c->err),
+	    "an error has no buffer");
+	RULE(!(c->flags & PIKE_BUFFER) || !(c->flags & PIKE_EOF),
+	    "an end has no buffer");
+	RULE(!(c->flags & PIKE_BUFFER) || c->res > 0 ||
+		 op->opcode == PIKE_RECVFROM,
+	    "nothing has no buffer, but for who sent it");
+	RULE((c->flags & (PIKE_MORE | PIKE_EOF)) || c->err ||
+		 (op->flags & (PIKE_GROUP | PIKE_MULTISHOT)) !=
+		     (PIKE_GROUP | PIKE_MULTISHOT),
+	    "a multishot recv ends by the end, or an error");
 	RULE(!(c->flags & PIKE_MORE) || (op->flags & PIKE_MULTISHOT),
 	    "only a multishot op has more");
 	RULE(!(c->flags & PIKE_MORE) || c->err == 0, "an error is the last");

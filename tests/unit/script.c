@@ -254,6 +254,27 @@ static enum pike_route script_route(const struct pike_queue *q, int opcode)
 	return opcode == PIKE_POLL ? PIKE_ROUTE_THREADED : PIKE_ROUTE_NATIVE;
 }
 
+static int script_group_open(struct pike_queue *q, struct pike__group *g)
+{
+	(void)q;
+	line_add(state.asked, "group %u of %u", g->id, g->count);
+	return script.group_error;
+}
+
+static void script_group_close(struct pike_queue *q, struct pike__group *g)
+{
+	(void)q;
+	line_add(state.asked, "no group %u", g->id);
+}
+
+static void script_group_give(
+    struct pike_queue *q, struct pike__group *g, uint32_t index)
+{
+	(void)q;
+	line_add(state.asked, "%u:%u", g->id, index);
+	pike__group_put(g, index);
+}
+
 static const struct pike__backend script_backend = {
     .name = "script",
     .open = script_begin,
@@ -270,6 +291,9 @@ static const struct pike__backend script_backend = {
     .pollable = script_pollable,
     .show = script_show,
     .route = script_route,
+    .group_open = script_group_open,
+    .group_close = script_group_close,
+    .group_give = script_group_give,
 };
 
 int script_refusal = -PIKE_ENOTSUP;

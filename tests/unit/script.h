@@ -9,6 +9,8 @@
  *	?a    attempt op a without a slot
  *	!7    send to descriptor 7 at once
  *	x7    drop descriptor 7 and close it; o7 leave it open
+ *	group 1 of 4	a group of 4 buffers is opened; no group 1 closed
+ *	1:3   buffer 3 of group 1 has come back
  *
  *	a:5   op a completed, res 5; a:5/125 with err 125 beside it; a:5+ more
  *	      will follow; a:-125 res and err say the same
@@ -31,6 +33,7 @@ struct script {
 	int64_t wall_ahead; /* how far the wall clock is ahead of it */
 	bool cancels_at_once;
 	int drop_error;
+	int group_error;    /* of the next groups opened */
 	int64_t send_takes; /* of each send at once; -1: none */
 	int64_t waited;     /* the time that the last wait was given */
 	unsigned waits, wakes;
