@@ -15,11 +15,11 @@ _Static_assert(sizeof(struct pike_addr) == PIKE_GROUP_DATA,
 /* A place in the table of groups: the lowest that is free. */
 static int place_reserve(struct pike__groups *t, uint32_t *place)
 {
-	uint32_t i = 0;
+	uint32_t i = t->full;
 
 	while (i < t->count && t->at[i])
 		i++;
-	*place = i;
+	*place = t->full = i;
 	if (i < t->count)
 		return 0;
 	if (i == PIKE__GROUPS_MAX ||
@@ -98,6 +98,8 @@ static void group_end(struct pike_queue *q, struct pike__group *g)
 {
 	q->backend->group_close(q, g);
 	q->groups.at[g->id - 1] = NULL;
+	if (g->id - 1 < q->groups.full)
+		q->groups.full = g->id - 1;
 	group_free(g);
 }
 

@@ -35,6 +35,7 @@ struct pike__groups {
 	struct pike__group **at; /* by id - 1; null where there is none */
 	uint32_t count;
 	uint32_t cap;
+	uint32_t full; /* the first so many are all there */
 };
 
 /* The value of a slot's paused while it is on the list of its group; else it

@@ -33,6 +33,10 @@ conformance_tests = \
 	tests/conformance/edge \
 	tests/conformance/eintr \
 	tests/conformance/fork \
+	tests/conformance/group \
+	tests/conformance/group_packet \
+	tests/conformance/group_stream \
+	tests/conformance/group_wait \
 	tests/conformance/idle \
 	tests/conformance/limits \
 	tests/conformance/memory \
@@ -54,7 +58,8 @@ conformance_tests = \
 	tests/conformance/transfer \
 	tests/conformance/udp \
 	tests/conformance/unix \
-	tests/conformance/vector
+	tests/conformance/vector \
+	tests/conformance/zero_copy
 
 unit_tests = \
 	tests/unit/addr \
@@ -105,6 +110,7 @@ libpike_harness_la_SOURCES = \
 	tests/conformance/harness.h \
 	tests/conformance/harness_check.c \
 	tests/conformance/harness_peer.c \
+	tests/conformance/grouped.h \
 	tests/conformance/ops.h \
 	tests/conformance/pending.c \
 	tests/conformance/pending.h \

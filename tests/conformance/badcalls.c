@@ -27,6 +27,10 @@ static void call_all(struct pike_queue *q)
 	ck_assert_int_eq(pike_wake(q), -PIKE_EBADF);
 	ck_assert_int_eq(pike_pollable(q), -PIKE_EBADF);
 	ck_assert_int_eq(pike_route(q, PIKE_NOP), -PIKE_EBADF);
+	ck_assert_int_eq(pike_group_open(q, 1, 8, NULL), -PIKE_EBADF);
+	ck_assert_ptr_null(pike_group_buffer(q, 1, 0));
+	ck_assert_int_eq(pike_group_return(q, 1, 0), -PIKE_EBADF);
+	ck_assert_int_eq(pike_group_close(q, 1), -PIKE_EBADF);
 	ck_assert_ptr_null(pike_backend_name(q));
 	pike_queue_close(q);
 }

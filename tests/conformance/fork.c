@@ -20,6 +20,7 @@ struct inherited {
 	pike_handle h;
 	pike_id id;
 	pike_fd fd;
+	uint32_t group;
 };
 
 /* Runs it in a child, which must return 0. */
@@ -55,6 +56,10 @@ static int child_calls(void *arg)
 		CHILD(pike_wake(in->q) == -PIKE_EPERM);
 		CHILD(pike_pollable(in->q) == -PIKE_EPERM);
 		CHILD(pike_route(in->q, PIKE_NOP) == -PIKE_EPERM);
+		CHILD(pike_group_open(in->q, 1, 8, NULL) == -PIKE_EPERM);
+		CHILD(pike_group_buffer(in->q, in->group, 0) == NULL);
+		CHILD(pike_group_return(in->q, in->group, 0) == -PIKE_EPERM);
+		CHILD(pike_group_close(in->q, in->group) == -PIKE_EPERM);
 		CHILD(pike_backend_report(in->q, text, sizeof(text)) ==
 		      -PIKE_EPERM);
 		CHILD(pike_backend_name(in->q) == NULL);
@@ -77,6 +82,8 @@ CASE(a_child_gets_an_error_for_every_call_and_the_parent_goes_on)
 
 	rig_peer(rig, RIG_TCP, &in.h, &peer);
 	in.id = submit(rig, op_recv(in.h, &byte, 1));
+	in.group = (uint32_t)pike_group_open(rig->q, 4, 64, NULL);
+	pike_id poured = submit(rig, op_pour(in.h, (int)in.group));
 	pike_id timer = submit(rig, op_timer(NS_PER_MS));
 	rig_reap(rig, 0);
 	ck_assert_int_eq(pike_post(rig->q, rig, 5), 0);
@@ -89,6 +96,9 @@ CASE(a_child_gets_an_error_for_every_call_and_the_parent_goes_on)
 	ck_assert_int_eq(port_write(peer, "x", 1), 1);
 	expect_one(rig, in.id, 1, 0, 0);
 	ck_assert_int_eq(byte, 'x');
+	ck_assert_int_eq(port_write(peer, "yz", 2), 2);
+	expect_one(rig, poured, 2, 0, PIKE_MORE | PIKE_BUFFER);
+	expect_cancelled(rig, poured);
 }
 
 static int child_closes(void *arg)

@@ -159,6 +159,24 @@ static inline struct pike_op op_cancel(pike_id id)
 	return op;
 }
 
+/* Receives into a buffer of a group; many times. */
+static inline struct pike_op op_group(int opcode, pike_handle h, int group)
+{
+	struct pike_op op = op_of(opcode, h);
+
+	op.flags = PIKE_GROUP;
+	op.u.group.id = (uint32_t)group;
+	return op;
+}
+
+static inline struct pike_op op_pour(pike_handle h, int group)
+{
+	struct pike_op op = op_group(PIKE_RECV, h, group);
+
+	op.flags |= PIKE_MULTISHOT;
+	return op;
+}
+
 /* The same request with more said. */
 static inline struct pike_op op_flags(struct pike_op op, unsigned flags)
 {

@@ -68,6 +68,27 @@ static bool pending_read(
 	return true;
 }
 
+/* From a group of buffers; starved: of which none is left, and there is
+ * something to receive. */
+static bool pending_group(
+    struct rig *rig, struct pending *p, enum rig_kind kind, int opcode)
+{
+	bool starved = p->kind == PENDING_recv_starved;
+	int group = pike_group_open(rig->q, starved ? 1 : 64, 256, NULL);
+
+	ck_assert_int_gt(group, 0);
+	if (!rig_peer(rig, kind, &p->h, &p->peer))
+		return false;
+	p->op = op_group(opcode, p->h, group);
+	p->res = 8;
+	if (!starved)
+		return true;
+	ck_assert_int_eq(port_write(p->peer, "1", 1), 1);
+	expect_op_flags(rig, p->op, 1, PIKE_BUFFER);
+	ck_assert_int_eq(port_write(p->peer, "12345678", 8), 8);
+	return true;
+}
+
 /* A direction that is full: h writes, nobody reads at peer. */
 static bool pending_full(struct rig *rig, struct pending *p, enum rig_kind kind)
 {
@@ -168,6 +189,12 @@ static bool pending_start(struct rig *rig, struct pending *p)
 		return pending_read(rig, p, RIG_UNIX, PIKE_READV);
 	case PENDING_recvfrom:
 		return pending_read(rig, p, RIG_DGRAM, PIKE_RECVFROM);
+	case PENDING_recv_group:
+	case PENDING_recv_shots:
+	case PENDING_recv_starved:
+		return pending_group(rig, p, RIG_TCP, PIKE_RECV);
+	case PENDING_recvfrom_shots:
+		return pending_group(rig, p, RIG_DGRAM, PIKE_RECVFROM);
 	case PENDING_recvmsg:
 		return pending_read(rig, p, RIG_SEQPACKET, PIKE_RECVMSG);
 	case PENDING_send:
@@ -206,6 +233,8 @@ bool pending_make(struct rig *rig, enum pending_kind kind, struct pending *p)
 	switch (kind) {
 	case PENDING_accept_shots:
 	case PENDING_poll_shots:
+	case PENDING_recv_shots:
+	case PENDING_recvfrom_shots:
 	case PENDING_signal_shots:
 		p->op.flags |= PIKE_MULTISHOT;
 		break;

@@ -19,6 +19,9 @@
 	X(recv)                                                                \
 	X(recv_all)                                                            \
 	X(recv_peek)                                                           \
+	X(recv_group)                                                          \
+	X(recv_shots)                                                          \
+	X(recvfrom_shots)                                                      \
 	X(read)                                                                \
 	X(readv)                                                               \
 	X(recvfrom)                                                            \
@@ -35,6 +38,7 @@
 #define PENDING_ON_HANDLE(X)                                                   \
 	PENDING_READY_ON_HANDLE(X)                                             \
 	X(connect)                                                             \
+	X(recv_starved)                                                        \
 	X(shutdown)
 #define PENDING_SIGNALS(X)                                                     \
 	X(signal)                                                              \
