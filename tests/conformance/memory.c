@@ -21,6 +21,7 @@ struct warm {
 	struct pike_queue *q;
 	pike_handle h[2];
 	char in[64];
+	int group;
 };
 
 static void warm_one(struct warm *w, struct pike_op op, int64_t res)
@@ -55,6 +56,26 @@ static void warm_round(struct warm *w)
 	warm_one(w, op_io(PIKE_SENDMSG, w->h[0], &msg, 1), 2);
 	warm_one(w, op_io(PIKE_RECVMSG, w->h[1], &msg, 1), 2);
 	warm_one(w, op_timer(1000), 1);
+	/* From a group, once and many times. */
+	for (int i = 0; i < 2; i++) {
+		struct pike_completion c[3];
+		op = op_group(PIKE_RECV, w->h[1], w->group);
+		op.flags |= i ? PIKE_MULTISHOT : 0;
+		if (pike_submit(w->q, &op) < 0)
+			abort();
+		op = op_send(w->h[0], "xy", 2);
+		if (pike_submit(w->q, &op) < 0)
+			abort();
+		for (int n = 0; n < 2;)
+			n += pike_reap(w->q, c + n, 2 - (unsigned)n, -1);
+		uint32_t b =
+		    c[0].flags & PIKE_BUFFER ? c[0].buffer : c[1].buffer;
+		if (pike_group_return(w->q, (uint32_t)w->group, b))
+			abort();
+	}
+	if (pike_cancel_handle(w->q, w->h[1]) != 1 ||
+	    pike_reap(w->q, done, 64, -1) != 1)
+		abort();
 	/* Many at once, cancelled one by one and by their handle. */
 	for (int i = 0; i < 20; i++) {
 		op = i & 1 ? op_timer(INT64_MAX) : op_recv(w->h[0], w->in, 1);
@@ -79,6 +100,7 @@ CASE(no_memory_is_asked_for_once_warm)
 
 	NEED_HEAP;
 	rig_pair(rig, RIG_TCP, w.h);
+	w.group = pike_group_open(rig->q, 1, 64, NULL);
 	for (int i = 0; i < 3; i++)
 		warm_round(&w);
 	size_t held = port_heap_held();
@@ -176,7 +198,7 @@ static void memory_raise_files(unsigned want)
 		port_fd_limit(want);
 }
 
-CASE(an_idle_connection_with_a_recv_takes_at_most_400_bytes)
+static void memory_idle(struct rig *rig, bool grouped)
 {
 	enum {
 		PEERS = 4000
@@ -184,8 +206,9 @@ CASE(an_idle_connection_with_a_recv_takes_at_most_400_bytes)
 	static pike_fd fd[PEERS][2];
 	static char in[PEERS];
 	struct pike_completion c;
+	int group = pike_group_open(rig->q, 2, 64, NULL);
 
-	NEED_HEAP;
+	ck_assert_int_gt(group, 0);
 	memory_raise_files(2 * PEERS + 100);
 	if (port_fd_limit(0) < 2 * PEERS + 100)
 		SKIP("too few descriptors are allowed");
@@ -194,13 +217,15 @@ CASE(an_idle_connection_with_a_recv_takes_at_most_400_bytes)
 	size_t before = port_heap_held();
 	for (int i = 0; i < PEERS; i++) {
 		pike_handle h = pike_adopt(rig->q, fd[i][0], 0);
-		struct pike_op op = op_recv(h, &in[i], 1);
+		struct pike_op op =
+		    grouped ? op_pour(h, group) : op_recv(h, &in[i], 1);
 		check_often(h > 0);
 		check_often(pike_submit(rig->q, &op) > 0);
 		check_often(pike_reap(rig->q, &c, 1, 0) == 0);
 	}
 	size_t each = (port_heap_held() - before) / PEERS;
-	printf("idle connection with a recv: %zu bytes\n", each);
+	printf("idle connection with a recv%s: %zu bytes\n",
+	    grouped ? " from a group" : "", each);
 	check_often(each <= IDLE);
 	check_often(each > 0);
 	/* And they work. */
@@ -208,12 +233,27 @@ CASE(an_idle_connection_with_a_recv_takes_at_most_400_bytes)
 		check_often(port_write(fd[i][1], "x", 1) == 1);
 		check_often(pike_reap(rig->q, &c, 1, -1) == 1);
 		check_often(c.res == 1);
+		if (grouped)
+			check_often(pike_group_return(rig->q, (uint32_t)group,
+					c.buffer) == 0);
 	}
 	rig_close(rig);
 	for (int i = 0; i < PEERS; i++) {
 		port_close(fd[i][0]);
 		port_close(fd[i][1]);
 	}
+}
+
+CASE(an_idle_connection_with_a_recv_takes_at_most_400_bytes)
+{
+	NEED_HEAP;
+	memory_idle(rig, false);
+}
+
+CASE(an_idle_connection_that_shares_buffers_takes_at_most_400_bytes)
+{
+	NEED_HEAP;
+	memory_idle(rig, true);
 }
 
 CASE(a_queue_gives_all_its_memory_back)
@@ -241,6 +281,9 @@ CASE(a_queue_gives_all_its_memory_back)
 		op.u.signal.set = PIKE_SIGNAL_BIT(PIKE_SIGUSR1);
 		ck_assert_int_gt(pike_submit(q, &op), 0);
 		ck_assert_int_ge(pike_pollable(q), 0);
+		for (uint32_t i = 1; i < 20; i++)
+			ck_assert_int_gt(pike_group_open(q, i, 8 * i, NULL), 0);
+		ck_assert_int_eq(pike_group_close(q, 7), 0);
 		struct pike_completion c;
 		ck_assert_int_eq(pike_reap(q, &c, 1, 0), 0);
 		pike_queue_close(q);
@@ -328,6 +371,11 @@ static void day_socket(struct day *d, pike_fd fd[2])
 		return;
 	for (int i = 0; i < 40; i++)
 		day_submit(d, op_recv(h, &in[i], 1));
+	for (int i = 0; i < 3; i++) {
+		DAY(d, r, pike_group_open(d->q, 4, 64, NULL));
+		if (day_good(d, r))
+			day_submit(d, op_pour(h, (int)r));
+	}
 	for (int i = 0; i < 200; i++)
 		day_submit(d, op_timer(i < 100 ? 1 : INT64_MAX));
 	struct pike_iovec iov[20];
@@ -447,6 +495,8 @@ int main(void)
 	area_add(no_memory_is_asked_for_after_the_opening_with_a_limit);
 	area_add(no_memory_is_asked_for_by_what_is_refused);
 	area_add(an_idle_connection_with_a_recv_takes_at_most_400_bytes);
+	area_add(
+	    an_idle_connection_that_shares_buffers_takes_at_most_400_bytes);
 	area_add(a_queue_gives_all_its_memory_back);
 	area_add(each_want_of_memory_is_survived);
 	area_add(what_is_under_way_outlives_a_want_of_memory);
