@@ -93,7 +93,9 @@ struct pike__backend {
 	 * A group of buffers is made, all of them free (0, or the code that
 	 * refuses it), and ends: no op names it any more; in a forked child
 	 * only memory is freed. Between these a buffer that was out comes back
-	 * from the application; ops that wait for one go on after that.
+	 * from the application, to a group that has a ring of the backend's
+	 * (null where no group ever has one: others keep theirs on their own
+	 * stack); ops that wait for one go on after that.
 	 */
 	int (*group_open)(struct pike_queue *q, struct pike__group *g);
 	void (*group_close)(struct pike_queue *q, struct pike__group *g);

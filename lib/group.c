@@ -188,7 +188,8 @@ PIKE__COLD static void group_go_on(struct pike_queue *q, struct pike__group *g)
 
 /* ---- buffers ---- */
 
-int pike_group_return(struct pike_queue *q, uint32_t group, uint32_t buffer)
+PIKE__COLD static int return_any(
+    struct pike_queue *q, uint32_t group, uint32_t buffer)
 {
 	int bad = pike__queue_usable(q);
 	struct pike__group *g;
@@ -199,9 +200,28 @@ int pike_group_return(struct pike_queue *q, uint32_t group, uint32_t buffer)
 	if (!g || buffer >= g->count || !g->out[buffer])
 		return -PIKE_EINVAL;
 	g->out[buffer] = 0;
-	q->backend->group_give(q, g, buffer);
+	if (g->ring)
+		q->backend->group_give(q, g, buffer);
+	else
+		pike__group_put(g, buffer);
 	if (g->waiting)
 		group_go_on(q, g);
+	return 0;
+}
+
+/* Nearly always nobody waits for it, and it goes on the stack. */
+int pike_group_return(struct pike_queue *q, uint32_t group, uint32_t buffer)
+{
+	struct pike__group *g;
+
+	if (!q || !pike__queue_quick(q))
+		return return_any(q, group, buffer);
+	g = pike__group_find(q, group);
+	if (!g || buffer >= g->count || !g->out[buffer] || g->ring ||
+	    g->waiting)
+		return return_any(q, group, buffer);
+	g->out[buffer] = 0;
+	pike__group_put(g, buffer);
 	return 0;
 }
 

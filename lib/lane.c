@@ -236,6 +236,7 @@ void pike__shot(
 {
 	struct pike__result shot = *r;
 
+	pike__stir(q);
 	shot.flags |= PIKE_MORE;
 	pike__complete(q, slot->op.user_data, slot->id, &shot);
 	q->done.shots_left--;

@@ -98,9 +98,9 @@ static inline bool pike__queue_quick(const struct pike_queue *q)
 }
 
 /*
- * Whether a reap has only the ring of completions to look at: no time runs and
- * no op is paused. Whoever may bring such a thing about says so (pike__stir,
- * pike__calm), so that this is a single comparison.
+ * Whether a reap has only the ring of completions to look at: no time runs, no
+ * op is paused and no shot is in the ring. Whoever may bring such a thing about
+ * says so (pike__stir, pike__calm), so that this is a single comparison.
  */
 static inline bool pike__queue_calm(const struct pike_queue *q)
 {
@@ -114,7 +114,8 @@ static inline void pike__stir(struct pike_queue *q)
 
 static inline void pike__calm(struct pike_queue *q)
 {
-	bool calm = !q->deadlines.count && !q->realtime.count && !q->paused;
+	bool calm = !q->deadlines.count && !q->realtime.count && !q->paused &&
+		    !q->done.shots;
 
 	q->calm = calm ? q->quick : PIKE__DEAD;
 }

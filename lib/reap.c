@@ -151,6 +151,7 @@ static unsigned shots_taken(
 			continue;
 		q->done.shots--;
 		shots++;
+		/* What is received into a buffer writes nowhere else. */
 		if (out[i].flags & PIKE_BUFFER)
 			continue;
 		slot = pike__op_find(q, out[i].id);
@@ -298,7 +299,7 @@ static inline int give(
 {
 	struct pike__done *d = &q->done;
 
-	if (d->first + 1 != d->next || d->shots)
+	if (d->first + 1 != d->next)
 		return (int)take_done(q, out, max);
 	*out = *d->first;
 	d->first = d->next;
@@ -306,22 +307,51 @@ static inline int give(
 	return 1;
 }
 
+/* A queue that is not calm, most often because shots are in the ring: what
+ * they ask for is done where they are taken. */
+PIKE__APART static int reap_stirred(struct pike_queue *q,
+    struct pike_completion *out, unsigned max, int64_t timeout_ns)
+{
+	struct pike__done *d = &q->done;
+	int n;
+
+	if (!pike__queue_quick(q) || q->deadlines.count || q->realtime.count ||
+	    q->paused || !pike__done_any(&q->done) || --q->patience < 0)
+		return reap_any(q, out, max, timeout_ns);
+	if (d->first + 1 == d->next && (d->first->flags & PIKE_BUFFER) &&
+	    d->shots) {
+		*out = *d->first;
+		d->first = d->next;
+		d->shots_left++;
+		d->shots--;
+		q->calm = q->quick;
+		return 1;
+	}
+	n = (int)take_done(q, out, max);
+	if (!d->shots)
+		q->calm = q->quick;
+	return n;
+}
+
 /* Waits without end for something to give. */
 PIKE__APART static int reap_waiting(
     struct pike_queue *q, struct pike_completion *out, unsigned max)
 {
 	wait_for_events(q, -1);
-	if (!pike__queue_calm(q) || called(q) || !pike__done_any(&q->done))
+	if (called(q) || !pike__done_any(&q->done))
 		return reap_any(q, out, max, -1);
+	if (!pike__queue_calm(q))
+		return reap_stirred(q, out, max, -1);
 	return give(q, out, max);
 }
 
 int pike_reap(struct pike_queue *q, struct pike_completion *out, unsigned max,
     int64_t timeout_ns)
 {
-	if (!q || !out || max - 1 >= INT_MAX || timeout_ns < -1 ||
-	    !pike__queue_calm(q) || called(q))
+	if (!q || !out || max - 1 >= INT_MAX || timeout_ns < -1 || called(q))
 		return reap_any(q, out, max, timeout_ns);
+	if (!pike__queue_calm(q))
+		return reap_stirred(q, out, max, timeout_ns);
 	if (!pike__done_any(&q->done))
 		return timeout_ns == -1 ? reap_waiting(q, out, max)
 					: reap_any(q, out, max, timeout_ns);

@@ -247,5 +247,4 @@ const struct pike__backend pike__backend_epoll = {
     .route = pike__reactor_route,
     .group_open = pike__reactor_group_open,
     .group_close = pike__reactor_group_close,
-    .group_give = pike__reactor_group_give,
 };

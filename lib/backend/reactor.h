@@ -55,8 +55,6 @@ enum pike__outcome pike__reactor_try_grouped(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r);
 int pike__reactor_group_open(struct pike_queue *q, struct pike__group *g);
 void pike__reactor_group_close(struct pike_queue *q, struct pike__group *g);
-void pike__reactor_group_give(
-    struct pike_queue *q, struct pike__group *g, uint32_t index);
 
 /* Before the poller waits: goes on with what was stopped, and says how long
  * the wait may last. */
@@ -109,6 +107,7 @@ static inline bool pike__reactor_poured(
 	pike__group_out(g, index);
 	q->done.shots_left--;
 	q->done.shots++;
+	pike__stir(q);
 	c = pike__done_add(&q->done);
 	c->user_data = h->own.op.user_data;
 	c->id = h->own.id;

@@ -97,10 +97,3 @@ void pike__reactor_group_close(struct pike_queue *q, struct pike__group *g)
 	(void)q;
 	(void)g;
 }
-
-void pike__reactor_group_give(
-    struct pike_queue *q, struct pike__group *g, uint32_t index)
-{
-	(void)q;
-	pike__group_put(g, index);
-}

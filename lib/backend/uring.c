@@ -320,5 +320,4 @@ const struct pike__backend pike__backend_uring = {
     .route = pike__uring_route,
     .group_open = pike__reactor_group_open,
     .group_close = pike__reactor_group_close,
-    .group_give = pike__reactor_group_give,
 };

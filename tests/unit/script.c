@@ -258,6 +258,7 @@ static int script_group_open(struct pike_queue *q, struct pike__group *g)
 {
 	(void)q;
 	line_add(state.asked, "group %u of %u", g->id, g->count);
+	g->ring = script.group_ring;
 	return script.group_error;
 }
 

@@ -33,6 +33,7 @@ struct script {
 	int64_t wall_ahead; /* how far the wall clock is ahead of it */
 	bool cancels_at_once;
 	int drop_error;
+	void *group_ring;   /* of the next groups opened; or null */
 	int group_error;    /* of the next groups opened */
 	int64_t send_takes; /* of each send at once; -1: none */
 	int64_t waited;     /* the time that the last wait was given */
