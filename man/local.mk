@@ -11,6 +11,7 @@ dist_man_MANS += \
 	man/pike_backend.3 \
 	man/pike_cancel.3 \
 	man/pike_error.3 \
+	man/pike_group.3 \
 	man/pike_ops.7 \
 	man/pike_pollable.3 \
 	man/pike_post.3 \
@@ -32,6 +33,10 @@ man_alias_of = \
 	pike_error_name=pike_error \
 	pike_error_text=pike_error \
 	pike_fd_of=pike_adopt \
+	pike_group_buffer=pike_group \
+	pike_group_close=pike_group \
+	pike_group_open=pike_group \
+	pike_group_return=pike_group \
 	pike_op_size=pike_version \
 	pike_opcode_name=pike_error \
 	pike_queue_close=pike_queue_open \
@@ -54,6 +59,10 @@ man_aliases = \
 	man/pike_error_name.3 \
 	man/pike_error_text.3 \
 	man/pike_fd_of.3 \
+	man/pike_group_buffer.3 \
+	man/pike_group_close.3 \
+	man/pike_group_open.3 \
+	man/pike_group_return.3 \
 	man/pike_op_size.3 \
 	man/pike_opcode_name.3 \
 	man/pike_queue_close.3 \

@@ -66,7 +66,8 @@ done <"$dir/opcodes"
 grep -Eo '\bPIKE_(MSG|POLL|SHUT|SOCK|SO|TIMER|FEATURE|ROUTE|AF)_[A-Z0-9_]+' \
   "$header" | grep -Ev '_$|FEATURES' | sort -u >"$dir/names"
 for name in $(cat "$dir/names") PIKE_MULTISHOT PIKE_ALL PIKE_MORE \
-  PIKE_TRUNCATED PIKE_CONTROL_TRUNCATED PIKE_EOF PIKE_POSTED; do
+  PIKE_TRUNCATED PIKE_CONTROL_TRUNCATED PIKE_EOF PIKE_POSTED PIKE_BUFFER \
+  PIKE_GROUP PIKE_GROUP_DATA PIKE_ZERO_COPY; do
   if grep -qw -e "$name" "$dir/all"; then
     pass "mention of $name"
   else
