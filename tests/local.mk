@@ -203,6 +203,7 @@ fault_sources = \
 	tests/fault/run.h \
 	tests/fault/scenarios.h \
 	tests/fault/scenarios_local.c \
+	tests/fault/scenarios_group.c \
 	tests/fault/scenarios_net.c \
 	tests/unit/unit.h
 tests_fault_alloc_SOURCES = tests/fault/alloc.c $(fault_sources)

@@ -53,9 +53,13 @@ static void result_check(
 {
 	const char *name = pike_opcode_name(op->opcode);
 
-	if (c->buffer || (c->flags & ~(PIKE_MORE | PIKE_TRUNCATED |
-					 PIKE_CONTROL_TRUNCATED | PIKE_EOF)))
+	if ((c->buffer && !(c->flags & PIKE_BUFFER)) ||
+	    (c->flags &
+		~(PIKE_MORE | PIKE_TRUNCATED | PIKE_CONTROL_TRUNCATED |
+		    PIKE_EOF | (op->flags & PIKE_GROUP ? PIKE_BUFFER : 0))))
 		kernel_blame("%s: stray bits", name);
+	if (!(c->flags & PIKE_BUFFER) && (op->flags & PIKE_GROUP) && c->res > 0)
+		kernel_blame("%s: bytes without a buffer", name);
 	if ((c->flags & PIKE_MORE) && !(op->flags & PIKE_MULTISHOT))
 		kernel_blame("%s is not multishot", name);
 	if (c->err < 0 || (c->err && pike_error_name(c->err)[0] == '?'))
@@ -69,7 +73,7 @@ static void result_check(
 		kernel_blame("%s: a success with err %d", name, c->err);
 	if (c->res >= 0 && !c->err && c->os_error && op->opcode != PIKE_CLOSE)
 		kernel_blame("%s: success with os_error %d", name, c->os_error);
-	if (c->res > (int64_t)op->len &&
+	if (c->res > (int64_t)op->len && !(op->flags & PIKE_GROUP) &&
 	    (op->opcode == PIKE_READ || op->opcode == PIKE_WRITE ||
 		op->opcode == PIKE_RECV || op->opcode == PIKE_SEND))
 		kernel_blame(
@@ -125,6 +129,7 @@ static void completion_take(struct run *run, const struct pike_completion *c)
 	op->res = c->res;
 	op->err = c->err;
 	op->result_flags = c->flags;
+	op->buffer = c->buffer;
 	if (c->res >= 0 && makes_handle(op->opcode))
 		handle_add(run, c->res);
 	if (c->flags & PIKE_MORE) {
@@ -321,6 +326,7 @@ static void run_clear(struct run *run)
 {
 	run_forget(run);
 	run->q = NULL;
+	run->group = 0;
 	run->in_flight = run->handle_count = run->own_count = 0;
 	run->posts = 0;
 	run->refused = 0;

@@ -27,6 +27,7 @@ struct run_op {
 	int64_t res; /* of the last completion */
 	int32_t err;
 	uint32_t result_flags;
+	uint32_t buffer;
 };
 
 struct run {
@@ -47,7 +48,8 @@ struct run {
 	bool told[4096]; /* errors that the application was told */
 	bool scarce;     /* memory may be refused */
 	bool gave_up;
-	int refused; /* what opening the queue returned */
+	int64_t group; /* of buffers, in both plays; 0 */
+	int refused;   /* what opening the queue returned */
 };
 
 struct scenario {

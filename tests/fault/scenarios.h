@@ -8,7 +8,8 @@
 
 #include "run.h"
 
-/* In scenarios_net.c; the others are in scenarios_local.c. */
+/* In scenarios_net.c and scenarios_group.c; the others are in
+ * scenarios_local.c. */
 void play_tcp_echo(struct run *run);
 void play_ping_pong(struct run *run);
 void play_tcp_steps(struct run *run);
@@ -19,6 +20,7 @@ void play_few_connections(struct run *run);
 void play_many_connections(struct run *run);
 void play_crowd(struct run *run);
 void play_adopted_listener(struct run *run);
+void play_group(struct run *run);
 
 static inline struct pike_op op_of(int opcode, pike_handle h)
 {

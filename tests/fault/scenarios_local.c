@@ -403,6 +403,7 @@ const struct scenario scenarios[] = {
     {"tcp refused", play_tcp_refused, {0}, false, false},
     {"tcp ends", play_tcp_ends, {0}, false, false},
     {"udp", play_udp, {0}, false, false},
+    {"group", play_group, {0}, false, false},
     {"ping pong", play_ping_pong, {0}, false, false},
     {"few connections", play_few_connections, {.shots_max = 2}, false, false},
     {"many connections", play_many_connections, {0}, false, true},
