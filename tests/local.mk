@@ -68,6 +68,7 @@ unit_tests = \
 	tests/unit/core \
 	tests/unit/done \
 	tests/unit/errors \
+	tests/unit/group \
 	tests/unit/grow \
 	tests/unit/handle \
 	tests/unit/inbox \
@@ -153,6 +154,9 @@ tests_unit_done_LDADD = $(seam_libs)
 tests_unit_errors_SOURCES = tests/unit/errors.c $(unit_headers)
 tests_unit_errors_CPPFLAGS = $(seam_cppflags)
 tests_unit_errors_LDADD = $(seam_libs)
+tests_unit_group_SOURCES = tests/unit/group.c $(unit_script)
+tests_unit_group_CPPFLAGS = $(seam_cppflags)
+tests_unit_group_LDADD = $(seam_libs)
 tests_unit_grow_SOURCES = tests/unit/grow.c $(unit_headers)
 tests_unit_grow_CPPFLAGS = $(seam_cppflags)
 tests_unit_grow_LDADD = $(seam_libs)

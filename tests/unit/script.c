@@ -273,7 +273,6 @@ static void script_group_give(
 {
 	(void)q;
 	line_add(state.asked, "%u:%u", g->id, index);
-	pike__group_put(g, index);
 }
 
 static const struct pike__backend script_backend = {
