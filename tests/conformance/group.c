@@ -74,15 +74,6 @@ CASE(counts_sizes_and_memory_that_cannot_be_are_refused)
 	ck_assert_int_gt(pike_group_open(rig->q, 32768, 8, NULL), 0);
 }
 
-CASE(more_memory_than_there_is_is_enomem)
-{
-	if (sizeof(size_t) <= 4)
-		SKIP("addresses are too short to ask for so much");
-	ck_assert_int_eq(
-	    pike_group_open(rig->q, 32768, 0x7ffff000, NULL), -PIKE_ENOMEM);
-	group_open(rig, 1, 8);
-}
-
 CASE(the_callers_memory_is_used)
 {
 	static uint64_t memory[3][4];
@@ -330,7 +321,6 @@ int main(void)
 	area_add(a_group_has_count_buffers_of_size_bytes);
 	area_add(groups_have_ids_of_their_own);
 	area_add(counts_sizes_and_memory_that_cannot_be_are_refused);
-	area_add(more_memory_than_there_is_is_enomem);
 	area_add(the_callers_memory_is_used);
 	area_add(groups_that_are_not_there_are_refused);
 	area_add(requests_that_cannot_be_are_refused);
