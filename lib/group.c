@@ -166,6 +166,16 @@ void pike__group_unwait(struct pike_queue *q, struct pike__slot *slot)
 	slot->paused = 0;
 }
 
+void pike__group_next(struct pike_queue *q, struct pike__group *g)
+{
+	struct pike__slot *slot = g->waiting;
+	struct pike__result r;
+
+	pike__group_unwait(q, slot);
+	if (slot->state != PIKE__ENDING && q->backend->start(q, slot, &r))
+		pike__finish(q, slot, &r);
+}
+
 /*
  * The oldest that waits goes on. It may find that there is nothing to receive
  * for it: then the buffer is still here, and the next has its turn.
@@ -173,13 +183,7 @@ void pike__group_unwait(struct pike_queue *q, struct pike__slot *slot)
 PIKE__COLD static void group_go_on(struct pike_queue *q, struct pike__group *g)
 {
 	do {
-		struct pike__slot *slot = g->waiting;
-		struct pike__result r;
-
-		pike__group_unwait(q, slot);
-		if (slot->state != PIKE__ENDING &&
-		    q->backend->start(q, slot, &r))
-			pike__finish(q, slot, &r);
+		pike__group_next(q, g);
 	} while (g->waiting && g->free_count);
 	pike__calm(q);
 	if (q->pollable)

@@ -65,6 +65,7 @@ pike_epoll = \
 pike_uring = \
 	lib/backend/uring.c \
 	lib/backend/uring_answer.c \
+	lib/backend/uring_group.c \
 	lib/backend/uring_op.c \
 	lib/backend/uring_wait.c \
 	lib/backend/uring.h \

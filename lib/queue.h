@@ -193,6 +193,8 @@ int pike__group_check(const struct pike_queue *q, const struct pike_op *op);
 /* Pauses a started op until a buffer of its group was returned. */
 void pike__group_wait(
     struct pike_queue *q, struct pike__group *g, struct pike__slot *slot);
+/* The oldest op that waits for a buffer goes on. */
+void pike__group_next(struct pike_queue *q, struct pike__group *g);
 /* Takes it off the list of those that wait. */
 void pike__group_unwait(struct pike_queue *q, struct pike__slot *slot);
 

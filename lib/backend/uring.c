@@ -318,6 +318,7 @@ const struct pike__backend pike__backend_uring = {
     .pollable = uring_pollable,
     .show = pike__uring_show,
     .route = pike__uring_route,
-    .group_open = pike__reactor_group_open,
-    .group_close = pike__reactor_group_close,
+    .group_open = pike__uring_group_open,
+    .group_close = pike__uring_group_close,
+    .group_give = pike__uring_group_give,
 };

@@ -25,6 +25,7 @@ enum {
 	PIKE__URING_DETOUR = 0x20, /* the kernel could not: the reactor does it
 				    */
 	PIKE__URING_ASKED = 0x10,  /* its cancel was repeated */
+	PIKE__URING_MANY = 0x04,   /* its request is for many results */
 	PIKE__URING_POOR = 0x08    /* no handle is promised to it any more */
 };
 
@@ -49,6 +50,9 @@ struct pike__uring {
 	bool tells;        /* the ring's flags say that there is work */
 	int64_t rest_ns;   /* how long to wait until the kernel has memory */
 	bool multishot;    /* one request may have many answers */
+	bool buffer_rings; /* groups are the kernel's */
+	bool starved;      /* an op may wait for a buffer */
+	bool poured;       /* a receive has had many answers */
 	uint64_t native;   /* bits of the opcodes that are the kernel's */
 	uint64_t proven;   /* those that have worked */
 	struct pike__uring_msg *free_msgs;
@@ -68,6 +72,9 @@ static inline struct pike__uring_msg *pike__uring_msg_of(
 	return (struct pike__uring_msg *)(uintptr_t)slot->op.reserved[1];
 }
 
+/* Null when out of memory. */
+struct pike__uring_msg *pike__uring_msg_take(
+    struct pike__uring *u, struct pike__slot *slot);
 void pike__uring_msg_give(struct pike__uring *u, struct pike__slot *slot);
 
 /* What a transfer asks for by one request. */
@@ -123,6 +130,25 @@ void pike__uring_forget(struct pike__uring *u);
  * ask again when results were reaped. */
 bool pike__uring_answer(
     struct pike_queue *q, struct pike__slot *slot, int32_t res, uint32_t flags);
+/* Begins anew what the kernel has let go of. */
+void pike__uring_again(struct pike_queue *q, struct pike__slot *slot);
+/* Whether one request shall give many results of an op. */
+bool pike__uring_shoots(const struct pike_queue *q, const struct pike_op *op);
+
+/* Groups of buffers (uring_group.c). */
+int pike__uring_group_open(struct pike_queue *q, struct pike__group *g);
+void pike__uring_group_close(struct pike_queue *q, struct pike__group *g);
+void pike__uring_group_give(
+    struct pike_queue *q, struct pike__group *g, uint32_t index);
+/* False: out of memory. */
+bool pike__uring_give_grouped(struct pike_queue *q, struct pike__slot *slot);
+/* After answers: lets ops that wait for buffers go on, as far as there are
+ * any. */
+void pike__uring_feed(struct pike_queue *q);
+bool pike__uring_will_feed(const struct pike_queue *q);
+bool pike__uring_grouped(
+    struct pike_queue *q, struct pike__slot *slot, int32_t res, uint32_t flags);
+
 /* A cancel was not found. */
 void pike__uring_not_found(struct pike_queue *q, struct pike__slot *slot);
 

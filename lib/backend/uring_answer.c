@@ -13,7 +13,7 @@
 #include "uring.h"
 
 /* Begins anew what the kernel has let go of. */
-static void again(struct pike_queue *q, struct pike__slot *slot)
+void pike__uring_again(struct pike_queue *q, struct pike__slot *slot)
 {
 	struct pike__result r;
 
@@ -50,7 +50,7 @@ static bool put_aside(struct pike_queue *q, struct pike__slot *slot, int err)
 	default:
 		return false;
 	}
-	again(q, slot);
+	pike__uring_again(q, slot);
 	return true;
 }
 
@@ -102,7 +102,7 @@ static void transferred(struct pike_queue *q, struct pike__slot *slot, int res)
 	if (ended)
 		pike__finish(q, slot, &r);
 	else
-		again(q, slot);
+		pike__uring_again(q, slot);
 }
 
 /* The queue is being closed: nobody will reap it. */
@@ -138,7 +138,7 @@ static void connection_shot(
 	else
 		pike__shot(q, slot, &r);
 	if (!more) {
-		again(q, slot);
+		pike__uring_again(q, slot);
 	} else if (!pike__handles_promise(&q->handles)) {
 		/* Others may come until the kernel knows of it. */
 		slot->phase |= PIKE__URING_POOR;
@@ -163,7 +163,7 @@ static bool accepted(
 		if (slot->phase & PIKE__URING_POOR) {
 			sys_close(res);
 			if (!more)
-				again(q, slot);
+				pike__uring_again(q, slot);
 			return true;
 		}
 		q->handles.promised--;
@@ -180,7 +180,7 @@ static bool accepted(
 		if (put_aside(q, slot, -res))
 			return true;
 		if (pike__posix_only_that(-res)) {
-			again(q, slot);
+			pike__uring_again(q, slot);
 			return true;
 		}
 		pike__posix_error(&r, -res);
@@ -190,37 +190,39 @@ static bool accepted(
 }
 
 /*
- * What the kernel tells is what the descriptor's owner was woken by, and may
- * not hold: who wanted to read would be sent to wait for nothing.
+ * What the kernel tells is what has woken whoever waits for the descriptor, and
+ * urgent data wake those who wait for others too. False: it was for nothing.
  */
-static bool poll_holds(struct pike__slot *slot, struct pike__result *r)
+static bool poll_holds(
+    const struct pike__slot *slot, int res, struct pike__result *r)
 {
-	int events =
-	    pike__posix_ask((int)slot->handle->fd, (int)slot->op.op_flags);
+	const struct pike__handle *h = slot->handle;
+	const unsigned always = PIKE_POLL_ERR | PIKE_POLL_HUP;
+	unsigned wanted = slot->op.op_flags | always;
+	int events;
 
-	*r = (struct pike__result){0};
-	if (events < 0)
-		pike__posix_error(r, errno);
-	else
-		r->res = events & ~POLLNVAL;
-	return events != 0;
+	*r = (struct pike__result){.res = (unsigned)res & wanted};
+	if (h->kind != PIKE__SOCKET_STREAM)
+		return true;
+	events = pike__posix_ask((int)h->fd, (int)wanted | POLLPRI);
+	return events < 0 || !(events & POLLPRI) || ((unsigned)events & wanted);
 }
 
 static bool polled_shot(
-    struct pike_queue *q, struct pike__slot *slot, bool more)
+    struct pike_queue *q, struct pike__slot *slot, int res, bool more)
 {
 	struct pike__result r;
 
 	if (!pike__queue_closing(q)) {
 		if (!q->done.shots_left)
 			return false;
-		if (poll_holds(slot, &r))
+		if (poll_holds(slot, res, &r))
 			pike__shot(q, slot, &r);
 	}
 	if (more)
 		return true;
 	slot->phase &= (uint8_t)~PIKE__IN_SYSTEM;
-	again(q, slot);
+	pike__uring_again(q, slot);
 	return true;
 }
 
@@ -230,14 +232,14 @@ static bool polled(
 	struct pike__result r = {0};
 
 	if (res >= 0 && (slot->op.flags & PIKE_MULTISHOT))
-		return polled_shot(q, slot, more);
+		return polled_shot(q, slot, res, more);
 	slot->phase &= (uint8_t)~PIKE__IN_SYSTEM;
 	if (res < 0 && put_aside(q, slot, -res))
 		return true;
 	if (res < 0)
 		pike__posix_error(&r, -res);
-	else if (!poll_holds(slot, &r)) {
-		again(q, slot);
+	else if (!poll_holds(slot, res, &r)) {
+		pike__uring_again(q, slot);
 		return true;
 	}
 	pike__finish(q, slot, &r);
@@ -252,7 +254,7 @@ static void hold_end(struct pike_queue *q, struct pike__handle *h)
 	if (!slot || !(slot->phase & PIKE__URING_HELD))
 		return;
 	slot->phase &= (uint8_t)~PIKE__URING_HELD;
-	again(q, slot);
+	pike__uring_again(q, slot);
 }
 
 static void connected(struct pike_queue *q, struct pike__slot *slot, int res)
@@ -283,6 +285,8 @@ bool pike__uring_answer(
 
 	if (res >= 0)
 		u->proven |= PIKE__URING_BIT(slot->op.opcode);
+	if (slot->op.flags & PIKE_GROUP)
+		return pike__uring_grouped(q, slot, res, flags);
 	switch (slot->op.opcode) {
 	case PIKE_ACCEPT:
 		return accepted(q, slot, res, more);

@@ -48,6 +48,7 @@ void pike__uring_learn(struct pike__uring *u, uint32_t features_off)
 	    sys_uring_probe(&u->ring, &probe))
 		return;
 	u->multishot = !(features_off & PIKE_FEATURE_MULTISHOT);
+	u->buffer_rings = !(features_off & PIKE_FEATURE_BUFFER_RING);
 	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
 		if (io_uring_opcode_supported(probe, requests[i].request))
 			u->native |= PIKE__URING_BIT(requests[i].opcode);
@@ -69,7 +70,7 @@ static void msg_set(struct pike__slot *slot, struct pike__uring_msg *m)
 	slot->op.reserved[1] = (uintptr_t)m;
 }
 
-static struct pike__uring_msg *msg_take(
+struct pike__uring_msg *pike__uring_msg_take(
     struct pike__uring *u, struct pike__slot *slot)
 {
 	struct pike__uring_msg *m = u->free_msgs;
@@ -126,8 +127,7 @@ static bool msg_plain(const struct pike__handle *h, const struct pike_msg *m)
 static bool native(const struct pike__uring *u, const struct pike__handle *h,
     const struct pike_op *op)
 {
-	if (!(u->native & PIKE__URING_BIT(op->opcode)) ||
-	    (op->flags & PIKE_GROUP))
+	if (!(u->native & PIKE__URING_BIT(op->opcode)))
 		return false;
 	switch (op->opcode) {
 	case PIKE_POLL: /* of urgent data alone it would never tell */
@@ -274,7 +274,7 @@ static enum given give_message(struct pike__uring *u,
     const struct pike__handle *h, struct pike__slot *slot,
     struct pike__result *r)
 {
-	struct pike__uring_msg *m = msg_take(u, slot);
+	struct pike__uring_msg *m = pike__uring_msg_take(u, slot);
 	struct io_uring_sqe *sqe;
 	int flags = message_flags(&slot->op);
 	enum given given;
@@ -304,7 +304,7 @@ static enum given give_message(struct pike__uring *u,
  * Whether one request shall give many results. Not where each has an address,
  * and not when few results may be given: the kernel would take more.
  */
-static bool shoots(const struct pike_queue *q, const struct pike_op *op)
+bool pike__uring_shoots(const struct pike_queue *q, const struct pike_op *op)
 {
 	const struct pike__uring *u = q->backend_state;
 
@@ -325,7 +325,7 @@ static enum given give_accept(struct pike_queue *q,
 	if ((slot->op.flags & PIKE_MULTISHOT) && !pike__may_shoot(q, slot))
 		return STOPPED;
 	if (slot->op.addr) {
-		m = msg_take(u, slot);
+		m = pike__uring_msg_take(u, slot);
 		if (!m)
 			return no_memory(r);
 		m->name_len = sizeof m->name;
@@ -338,7 +338,7 @@ static enum given give_accept(struct pike_queue *q,
 		pike__uring_msg_give(u, slot);
 		return no_memory(r);
 	}
-	if (shoots(q, &slot->op))
+	if (pike__uring_shoots(q, &slot->op))
 		io_uring_prep_multishot_accept(
 		    sqe, (int)h->fd, sa, len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	else
@@ -356,7 +356,7 @@ static enum given give_connect(struct pike__uring *u, struct pike__handle *h,
 
 	if (h->flags & PIKE__CONNECTED)
 		return LEFT;
-	m = msg_take(u, slot);
+	m = pike__uring_msg_take(u, slot);
 	if (!m)
 		return LEFT;
 	if (pike__posix_name(slot->op.addr, &m->name, &m->name_len) ||
@@ -388,14 +388,34 @@ static enum given give_poll(struct pike__uring *u, const struct pike__handle *h,
 	return GIVEN;
 }
 
+/* Of the kernel's groups nobody else can take a buffer. */
+static enum given give_grouped(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
+{
+	if (socket_op(slot->handle))
+		return pike__uring_give_grouped(q, slot) ? GIVEN : no_memory(r);
+	pike__posix_error(r, ENOTSOCK);
+	return ENDED;
+}
+
+static bool has_kernel_group(struct pike_queue *q, const struct pike_op *op)
+{
+	return (op->flags & PIKE_GROUP) &&
+	       pike__group_find(q, op->u.group.id)->ring;
+}
+
 static enum given give(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
 {
 	struct pike__uring *u = pike__uring_of(q);
 	struct pike__handle *h = slot->handle;
 
-	if (!h || (slot->phase & PIKE__URING_DETOUR) ||
-	    !native(u, h, &slot->op))
+	if (!h)
+		return LEFT;
+	if (has_kernel_group(q, &slot->op))
+		return give_grouped(q, slot, r);
+	if ((slot->phase & PIKE__URING_DETOUR) ||
+	    (slot->op.flags & PIKE_GROUP) || !native(u, h, &slot->op))
 		return LEFT;
 	switch (slot->op.opcode) {
 	case PIKE_RECV:

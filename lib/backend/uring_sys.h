@@ -36,6 +36,17 @@ static inline int uring_eventfd(struct io_uring *ring, int fd)
 	return uring_said(io_uring_register_eventfd(ring, fd));
 }
 
+static inline int uring_buf_ring(
+    struct io_uring *ring, struct io_uring_buf_reg *reg)
+{
+	return uring_said(io_uring_register_buf_ring(ring, reg, 0));
+}
+
+static inline int uring_buf_ring_end(struct io_uring *ring, int id)
+{
+	return uring_said(io_uring_unregister_buf_ring(ring, id));
+}
+
 static inline int uring_probe(
     struct io_uring *ring, struct io_uring_probe **probe)
 {

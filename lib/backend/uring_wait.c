@@ -228,6 +228,8 @@ void pike__uring_wait(struct pike_queue *q, int64_t timeout_ns)
 	if (PIKE__SELDOM(u->lost_cancels))
 		find_cancels(q);
 	timeout_ns = pike__reactor_before(q, timeout_ns);
+	if (PIKE__SELDOM(u->starved) && pike__uring_will_feed(q))
+		timeout_ns = 0;
 	if (u->reactor.signals &&
 	    pike__signals_unblock(u->reactor.signals, &before)) {
 		wait_once(q, timeout_ns);
@@ -236,5 +238,7 @@ void pike__uring_wait(struct pike_queue *q, int64_t timeout_ns)
 		wait_once(q, timeout_ns);
 	}
 	take_answers(q);
+	if (PIKE__SELDOM(u->starved))
+		pike__uring_feed(q);
 	pike__reactor_after(q);
 }
