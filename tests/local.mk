@@ -35,6 +35,7 @@ conformance_tests = \
 	tests/conformance/fork \
 	tests/conformance/group \
 	tests/conformance/group_packet \
+	tests/conformance/group_share \
 	tests/conformance/group_stream \
 	tests/conformance/group_wait \
 	tests/conformance/idle \
