@@ -63,6 +63,14 @@ struct pike__backend {
 	    const struct pike_op *op, int64_t n, size_t *moved,
 	    struct pike__result *r);
 
+	/*
+	 * Where lanes are NATIVE, else null: takes the recv of the handle's
+	 * own slot, or a send that is the sole op of its lane. False: for want
+	 * of memory.
+	 */
+	bool (*recv)(struct pike_queue *q, struct pike__handle *h);
+	bool (*push)(struct pike_queue *q, struct pike__slot *slot);
+
 	/* Starts an op, or goes on with one that was paused: true when it has
 	 * ended, with the result. */
 	bool (*start)(struct pike_queue *q, struct pike__slot *slot,

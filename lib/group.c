@@ -221,11 +221,13 @@ int pike_group_return(struct pike_queue *q, uint32_t group, uint32_t buffer)
 	if (!q || !pike__queue_quick(q))
 		return return_any(q, group, buffer);
 	g = pike__group_find(q, group);
-	if (!g || buffer >= g->count || !g->out[buffer] || g->ring ||
-	    g->waiting)
+	if (!g || buffer >= g->count || !g->out[buffer] || g->waiting)
 		return return_any(q, group, buffer);
 	g->out[buffer] = 0;
-	pike__group_put(g, buffer);
+	if (g->ring)
+		q->backend->group_give(q, g, buffer);
+	else
+		pike__group_put(g, buffer);
 	return 0;
 }
 

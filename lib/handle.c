@@ -86,11 +86,13 @@ struct pike__handle *pike__handle_take(
     struct pike__handles *t, int64_t fd, enum pike__kind kind, unsigned flags)
 {
 	struct pike__handle *h = t->free;
-	uint8_t state = PIKE__READY;
+	uint16_t state = PIKE__READY;
 
 	t->free = h->next;
 	t->free_count--;
-	if (kind != PIKE__SOCKET_STREAM)
+	if (kind == PIKE__SOCKET_STREAM)
+		state |= t->fresh;
+	else
 		state |= PIKE__SPECIAL;
 	memset(h->lane, 0, sizeof h->lane);
 	h->lane[PIKE__READS].state = state;
@@ -113,12 +115,12 @@ void pike__handle_unpark(struct pike__handle *h)
 {
 	struct pike__lane *lane = &h->lane[PIKE__READS];
 
-	lane->state &= (uint8_t)~PIKE__PARKED;
+	lane->state &= (uint16_t)~PIKE__PARKED;
 	lane->head = lane->tail = &h->own;
 	h->own.next = h->own.prev = NULL;
 	h->own.moved = 0;
 	h->own.why = 0;
-	h->own.phase = 0;
+	h->own.phase = lane->state & PIKE__NATIVE ? PIKE__IN_SYSTEM : 0;
 	h->own.state = PIKE__STARTED;
 	pike__handle_attend(h);
 }

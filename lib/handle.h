@@ -24,13 +24,14 @@ enum {
 	PIKE__ARMED = 0x10,    /* of READS: the next edge will be told */
 	PIKE__PARKED = 0x20,   /* of READS: a recv waits aside, see below */
 	PIKE__ATTENDED = 0x40, /* of READS: ops are pending on the handle */
-	PIKE__POURS = 0x80     /* of READS: see below */
+	PIKE__POURS = 0x80,    /* of READS: see below */
+	PIKE__NATIVE = 0x100   /* the backend takes plain ops without a try */
 };
 
 struct pike__lane {
 	struct pike__slot *head, *tail;
-	int32_t error; /* the PIKE_E code that all later ops get; 0: none */
-	uint8_t state; /* PIKE__READY, ... */
+	int32_t error;  /* the PIKE_E code that all later ops get; 0: none */
+	uint16_t state; /* PIKE__READY, ... */
 };
 
 enum pike__kind {
@@ -97,6 +98,7 @@ struct pike__handles {
 	uint32_t count;
 	uint32_t free_count;
 	uint32_t promised; /* of the free */
+	uint16_t fresh;    /* the state of new stream sockets' lanes */
 	uint32_t chunks_cap;
 	struct pike__handle **chunks;
 	struct pike__handle *free;
@@ -158,7 +160,7 @@ static inline void pike__handle_attend(struct pike__handle *h)
 static inline void pike__handle_leave(struct pike__handle *h)
 {
 	if (--h->pending == 0)
-		h->lane[PIKE__READS].state &= (uint8_t)~PIKE__ATTENDED;
+		h->lane[PIKE__READS].state &= (uint16_t)~PIKE__ATTENDED;
 }
 
 /* Joins a recv that waits beside its lane to it: now it is like any other. */
@@ -179,6 +181,13 @@ static inline struct pike__slot *pike__own_fill(
 	h->own.op.len = op->len;
 	h->own.op.user_data = op->user_data;
 	return &h->own;
+}
+
+/* The op that waits beside the lane of a NATIVE one is with the backend. */
+static inline bool pike__native_idle(const struct pike__handle *h)
+{
+	return (h->lane[PIKE__READS].state & ~PIKE__ATTENDED) ==
+	       (PIKE__READY | PIKE__NATIVE);
 }
 
 /* From now on every op of this lane gets the error. */

@@ -66,6 +66,7 @@ pike_uring = \
 	lib/backend/uring.c \
 	lib/backend/uring_answer.c \
 	lib/backend/uring_group.c \
+	lib/backend/uring_msg.c \
 	lib/backend/uring_op.c \
 	lib/backend/uring_wait.c \
 	lib/backend/uring.h \

@@ -45,6 +45,7 @@ struct pike_queue {
 	uint32_t ops_max;
 	uint32_t features_off;
 	int32_t broken; /* the code why the system serves it no more; 0 */
+	bool crowded;   /* the last wait has ended many ops */
 	bool pollable;
 	bool posts_first; /* whose turn it is in a reap */
 
@@ -126,6 +127,15 @@ static inline bool pike__queue_closing(const struct pike_queue *q)
 	return !atomic_load_explicit(&q->open, memory_order_relaxed);
 }
 
+/* ---- buffer groups ---- */
+
+/* The group of an id, or null. */
+static inline struct pike__group *pike__group_find(
+    const struct pike_queue *q, uint32_t id)
+{
+	return id - 1 < q->groups.count ? q->groups.at[id - 1] : NULL;
+}
+
 /* ---- completions ---- */
 
 static inline void pike__complete(struct pike_queue *q, void *user_data,
@@ -178,15 +188,6 @@ static inline void pike__finish_parked(
 	c->buffer = 0;
 }
 
-/* ---- buffer groups ---- */
-
-/* The group of an id, or null. */
-static inline struct pike__group *pike__group_find(
-    const struct pike_queue *q, uint32_t id)
-{
-	return id - 1 < q->groups.count ? q->groups.at[id - 1] : NULL;
-}
-
 /* 0, or the code with which pike_submit refuses an op that names a group. */
 int pike__group_check(const struct pike_queue *q, const struct pike_op *op);
 
@@ -200,6 +201,53 @@ void pike__group_unwait(struct pike_queue *q, struct pike__slot *slot);
 
 /* With their queue. */
 void pike__groups_close(struct pike_queue *q);
+
+/* The same where the backend has it. */
+static inline void pike__finish_native(
+    struct pike_queue *q, struct pike__handle *h, int64_t bytes)
+{
+	pike_id id = h->own.id;
+
+	h->own.id = pike__name_next(id);
+	h->lane[PIKE__READS].state &= (uint16_t) ~(PIKE__BUSY | PIKE__PARKED);
+	pike__complete_bytes(q, h->own.op.user_data, id, bytes);
+}
+
+/* The end of a send that is the sole op of its lane and was not asked to end,
+ * by all of its bytes. */
+static inline void pike__finish_sole(
+    struct pike_queue *q, struct pike__slot *slot)
+{
+	struct pike__handle *h = slot->handle;
+	struct pike__lane *lane = &h->lane[PIKE__WRITES];
+
+	pike__complete_bytes(
+	    q, slot->op.user_data, slot->id, (int64_t)slot->op.len);
+	lane->head = lane->tail = NULL;
+	lane->state &= (uint16_t)~PIKE__BUSY;
+	pike__handle_leave(h);
+	pike__slot_give(&q->slots, slot);
+}
+
+/* One result of a multishot recv from a group, for which there is room. */
+static inline void pike__shot_grouped(struct pike_queue *q,
+    const struct pike__slot *slot, struct pike__group *g, uint32_t index,
+    int64_t bytes)
+{
+	struct pike_completion *c = pike__done_add(&q->done);
+
+	pike__group_out(g, index);
+	q->done.shots_left--;
+	q->done.shots++;
+	pike__stir(q);
+	c->user_data = slot->op.user_data;
+	c->id = slot->id;
+	c->res = bytes;
+	c->err = 0;
+	c->os_error = 0;
+	c->flags = PIKE_MORE | PIKE_BUFFER;
+	c->buffer = index;
+}
 
 /* ---- what the rooms of the core do for each other ---- */
 

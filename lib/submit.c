@@ -325,6 +325,60 @@ static inline pike_id recv_park(
 	return pike__own_fill(h, op)->id;
 }
 
+/* A recv that the backend has at once, and that waits beside its lane as a
+ * parked one does. */
+PIKE__APART static pike_id recv_native(
+    struct pike_queue *q, struct pike__handle *h, const struct pike_op *op)
+{
+	if (--q->done.room < 0)
+		return submit_full(q, op);
+	pike__own_fill(h, op);
+	if (!q->backend->recv(q, h))
+		return submit_full(q, op);
+	h->lane[PIKE__READS].state |= PIKE__BUSY | PIKE__PARKED;
+	return h->own.id;
+}
+
+/* The slot of a send that is the only op of its lane. */
+static inline void sole_fill(
+    struct pike__slot *slot, struct pike__handle *h, const struct pike_op *op)
+{
+	slot->op = *op;
+	slot->next = slot->prev = slot->held = NULL;
+	slot->handle = h;
+	slot->moved = 0;
+	slot->due = 0;
+	slot->shots = 0;
+	slot->why = 0;
+	slot->state = PIKE__STARTED;
+	slot->lane = PIKE__WRITES;
+	slot->paused = 0;
+	slot->phase = PIKE__IN_SYSTEM;
+}
+
+/* A send that the backend has at once, if there are others to go with it. */
+PIKE__APART static pike_id send_native(
+    struct pike_queue *q, struct pike__handle *h, const struct pike_op *op)
+{
+	struct pike__slot *slot = q->slots.free;
+	struct pike__lane *lane = &h->lane[PIKE__WRITES];
+
+	if (--q->done.room < 0 || (q->crowded && !slot))
+		return submit_full(q, op);
+	if (!q->crowded)
+		return send_now(h, op, q);
+	q->slots.free = slot->next;
+	sole_fill(slot, h, op);
+	if (!q->backend->push(q, slot)) {
+		pike__slot_give(&q->slots, slot);
+		return submit_full(q, op);
+	}
+	lane->head = lane->tail = slot;
+	lane->state |= PIKE__BUSY;
+	pike__handle_attend(h);
+	return slot->id;
+}
+
 static PIKE__WITHIN pike_id submit(
     struct pike_queue *q, const struct pike_op *op)
 {
@@ -335,11 +389,18 @@ static PIKE__WITHIN pike_id submit(
 			if (h->lane[PIKE__READS].state == PIKE__ARMED)
 				return --q->done.room < 0 ? submit_full(q, op)
 							  : recv_park(h, op);
+			if (pike__native_idle(h))
+				return recv_native(q, h, op);
 		} else if (h->lane[PIKE__WRITES].state == PIKE__READY &&
 			   (head_is(op, PIKE_SEND, PIKE_ALL) ||
 			       head_is(op, PIKE_SEND, 0))) {
 			return --q->done.room < 0 ? submit_full(q, op)
 						  : send_now(h, op, q);
+		} else if (h->lane[PIKE__WRITES].state ==
+			       (PIKE__READY | PIKE__NATIVE) &&
+			   (head_is(op, PIKE_SEND, PIKE_ALL) ||
+			       head_is(op, PIKE_SEND, 0))) {
+			return send_native(q, h, op);
 		}
 	}
 	return submit_long(q, op);

@@ -30,7 +30,8 @@ int pike__own_open(struct pike__own *own, struct pike_queue *q,
     int (*watch)(struct pike_queue *q, int fd, unsigned name))
 {
 	own->watch = watch;
-	own->clock_fd = own->shown_fd = own->alarm_fd = -1;
+	own->clock_fd = own->alarm_fd = -1;
+	atomic_store(&own->shown_fd, -1);
 	own->shown = false;
 	own->wake_fd = sys_eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return own->wake_fd < 0 ? -1 : watch(q, own->wake_fd, PIKE__OWN_WAKE);

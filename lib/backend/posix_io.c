@@ -231,9 +231,9 @@ static void lane_drained(struct pike__handle *h, const struct pike_op *op)
 	if (h->kind == PIKE__SOCKET_PACKET)
 		return;
 	if (writes(op))
-		h->lane[PIKE__WRITES].state &= (uint8_t)~PIKE__READY;
+		h->lane[PIKE__WRITES].state &= (uint16_t)~PIKE__READY;
 	else if ((h->flags & PIKE__DRAINS) && !(op->op_flags & PIKE_MSG_PEEK))
-		h->lane[PIKE__READS].state &= (uint8_t)~PIKE__READY;
+		h->lane[PIKE__READS].state &= (uint16_t)~PIKE__READY;
 }
 
 static bool names_peer(const struct pike_op *op)
@@ -257,7 +257,7 @@ static enum pike__outcome transfer_failed(struct pike__handle *h,
 			return PIKE__LATER;
 		/* No urgent data says nothing of the rest. */
 		if (!(op->op_flags & PIKE_MSG_OOB) || writes(op))
-			lane->state &= (uint8_t)~PIKE__READY;
+			lane->state &= (uint16_t)~PIKE__READY;
 		return PIKE__BLOCKED;
 	}
 	pike__posix_error(r, err);

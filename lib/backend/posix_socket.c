@@ -200,8 +200,8 @@ void pike__posix_connected(struct pike__handle *h)
 		return;
 	h->flags |= PIKE__CONNECTED;
 	if (h->kind == PIKE__SOCKET_STREAM) {
-		h->lane[PIKE__READS].state &= (uint8_t)~PIKE__SPECIAL;
-		h->lane[PIKE__WRITES].state &= (uint8_t)~PIKE__SPECIAL;
+		h->lane[PIKE__READS].state &= (uint16_t)~PIKE__SPECIAL;
+		h->lane[PIKE__WRITES].state &= (uint16_t)~PIKE__SPECIAL;
 	}
 }
 
@@ -250,8 +250,8 @@ static enum pike__outcome connect_begin(struct pike__handle *h,
 	case EINTR: /* TCP goes on by itself */
 		*phase = 1;
 		h->flags |= PIKE__CONNECTING;
-		h->lane[PIKE__WRITES].state &= (uint8_t)~PIKE__READY;
-		h->lane[PIKE__READS].state &= (uint8_t)~PIKE__READY;
+		h->lane[PIKE__WRITES].state &= (uint16_t)~PIKE__READY;
+		h->lane[PIKE__READS].state &= (uint16_t)~PIKE__READY;
 		return PIKE__BLOCKED;
 	case EAGAIN:
 		/* A Unix listener whose backlog is full tells nobody when it
@@ -297,7 +297,7 @@ enum pike__outcome pike__posix_connect(struct pike__handle *h,
 					       reason */
 	}
 	if (!err) {
-		h->lane[PIKE__WRITES].state &= (uint8_t)~PIKE__READY;
+		h->lane[PIKE__WRITES].state &= (uint16_t)~PIKE__READY;
 		return PIKE__BLOCKED;
 	}
 	h->flags &= (uint16_t)~PIKE__CONNECTING;
@@ -359,7 +359,7 @@ enum pike__outcome pike__posix_accept(struct pike_queue *q,
 	} while (fd < 0 && pike__posix_only_that(errno));
 	if (fd < 0) {
 		if (errno == EAGAIN || errno == EWOULDBLOCK) {
-			h->lane[PIKE__READS].state &= (uint8_t)~PIKE__READY;
+			h->lane[PIKE__READS].state &= (uint16_t)~PIKE__READY;
 			return PIKE__BLOCKED;
 		}
 		pike__posix_error(r, errno);

@@ -141,7 +141,7 @@ static bool try_many(
 {
 	struct pike__lane *lane = &slot->handle->lane[slot->lane];
 
-	lane->state &= (uint8_t)~PIKE__POURS;
+	lane->state &= (uint16_t)~PIKE__POURS;
 	for (int i = 0; i < BUDGET; i++) {
 		if (!pike__may_shoot(q, slot))
 			return false;

@@ -89,7 +89,6 @@ static inline bool pike__reactor_poured(
     struct pike_queue *q, struct pike__handle *h)
 {
 	struct pike__group *g = pike__group_find(q, h->own.op.u.group.id);
-	struct pike_completion *c;
 	uint32_t index;
 	ssize_t n;
 
@@ -104,18 +103,7 @@ static inline bool pike__reactor_poured(
 		pike__reactor_pour_otherwise(q, h, (int)index, n);
 		return true;
 	}
-	pike__group_out(g, index);
-	q->done.shots_left--;
-	q->done.shots++;
-	pike__stir(q);
-	c = pike__done_add(&q->done);
-	c->user_data = h->own.op.user_data;
-	c->id = h->own.id;
-	c->res = n;
-	c->err = 0;
-	c->os_error = 0;
-	c->flags = PIKE_MORE | PIKE_BUFFER;
-	c->buffer = index;
+	pike__shot_grouped(q, &h->own, g, index, n);
 	return true;
 }
 

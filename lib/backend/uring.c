@@ -273,13 +273,14 @@ static int uring_open(struct pike_queue *q, const struct pike_params *params,
 	memset(u, 0, sizeof *u);
 	pike__reactor_open(&u->reactor, &uring_poller);
 	u->own.wake_fd = u->own.clock_fd = -1;
-	u->own.shown_fd = u->own.alarm_fd = -1;
+	u->own.alarm_fd = -1;
+	atomic_store(&u->own.shown_fd, -1);
 	u->ring.ring_fd = -1;
 	u->rest_ns = PIKE__URING_REST_NS;
 	q->backend_state = u;
 	what = ring_open(q, u, params->features_off);
 	if (!what) {
-		pike__uring_learn(u, params->features_off);
+		pike__uring_learn(q, params->features_off);
 		return 0;
 	}
 	pike__posix_error(&r, errno);
@@ -311,6 +312,8 @@ const struct pike__backend pike__backend_uring = {
     .send = pike__reactor_send,
     .sent = pike__posix_transferred,
     .attempt = pike__uring_attempt,
+    .recv = pike__uring_recv,
+    .push = pike__uring_send,
     .start = pike__uring_start,
     .cancel = pike__uring_cancel,
     .wait = pike__uring_wait,

@@ -85,6 +85,37 @@ static inline size_t pike__uring_part(const struct pike__slot *slot)
 	return len > PIKE__LEN_MAX ? PIKE__LEN_MAX : len;
 }
 
+/* Where an op has gone. */
+enum pike__given {
+	PIKE__GIVEN,   /* to the kernel */
+	PIKE__STOPPED, /* paused: nobody has it */
+	PIKE__ENDED,   /* at once, with the result */
+	PIKE__LEFT     /* to the reactor */
+};
+
+static inline enum pike__given pike__uring_no_memory(struct pike__result *r)
+{
+	*r = (struct pike__result){.res = -PIKE_ENOMEM, .err = PIKE_ENOMEM};
+	return PIKE__ENDED;
+}
+
+/* The system's flags of a transfer. */
+static inline int pike__uring_flags(const struct pike_op *op)
+{
+	if (op->opcode >= PIKE_READ && op->opcode <= PIKE_WRITEV)
+		return 0;
+	return pike__posix_msg_flags(op->op_flags);
+}
+
+/* A transfer that takes a message (uring_msg.c). */
+enum pike__given pike__uring_give_message(struct pike__uring *u,
+    const struct pike__handle *h, struct pike__slot *slot,
+    struct pike__result *r);
+/* How many bytes it asked for; what it tells beside its bytes. */
+size_t pike__uring_msg_want(const struct pike__uring_msg *m);
+void pike__uring_msg_read(
+    struct pike__slot *slot, struct pike__uring_msg *m, struct pike__result *r);
+
 /* Tells the kernel of all that is in the ring; how many it has not taken. */
 static inline unsigned pike__uring_publish(struct pike__uring *u)
 {
@@ -122,8 +153,11 @@ bool pike__uring_start(
 void pike__uring_cancel(struct pike_queue *q, struct pike__slot *slot);
 enum pike_route pike__uring_route(const struct pike_queue *q, int opcode);
 
+bool pike__uring_recv(struct pike_queue *q, struct pike__handle *h);
+bool pike__uring_send(struct pike_queue *q, struct pike__slot *slot);
+
 /* Which opcodes the kernel has. */
-void pike__uring_learn(struct pike__uring *u, uint32_t features_off);
+void pike__uring_learn(struct pike_queue *q, uint32_t features_off);
 void pike__uring_forget(struct pike__uring *u);
 
 /* The kernel has answered a request of an op (uring_answer.c). False: not now,
@@ -142,6 +176,12 @@ void pike__uring_group_give(
     struct pike_queue *q, struct pike__group *g, uint32_t index);
 /* False: out of memory. */
 bool pike__uring_give_grouped(struct pike_queue *q, struct pike__slot *slot);
+/*
+ * One result of many of a multishot recv on a stream that is in a handle's own
+ * slot: nearly all are bytes in a buffer. False: it has to be looked at.
+ */
+bool pike__uring_poured(
+    struct pike_queue *q, struct pike__handle *h, int32_t res, uint32_t flags);
 /* After answers: lets ops that wait for buffers go on, as far as there are
  * any. */
 void pike__uring_feed(struct pike_queue *q);

@@ -54,45 +54,16 @@ static bool put_aside(struct pike_queue *q, struct pike__slot *slot, int err)
 	return true;
 }
 
-static size_t message_want(const struct msghdr *m)
-{
-	size_t want = 0;
-
-	for (size_t i = 0; i < (size_t)m->msg_iovlen; i++)
-		want += m->msg_iov[i].iov_len;
-	return want;
-}
-
-/* What a message tells beside its bytes. */
-static void message_read(
-    struct pike__slot *slot, struct pike__uring_msg *m, struct pike__result *r)
-{
-	struct pike_msg *msg = slot->op.buf;
-	struct pike_addr *addr = slot->op.addr;
-
-	if (slot->op.opcode == PIKE_RECVMSG) {
-		addr = msg->addr;
-		msg->fd_count = 0;
-		msg->control_len = 0;
-		if (m->header.msg_flags & MSG_CTRUNC)
-			r->flags |= PIKE_CONTROL_TRUNCATED;
-	}
-	if (m->header.msg_flags & MSG_TRUNC)
-		r->flags |= PIKE_TRUNCATED;
-	if (addr && slot->op.opcode != PIKE_READV)
-		pike__addr_from_system(addr, &m->name, m->header.msg_namelen);
-}
-
 static void transferred(struct pike_queue *q, struct pike__slot *slot, int res)
 {
 	struct pike__handle *h = slot->handle;
 	struct pike__uring_msg *m = pike__uring_msg_of(slot);
 	struct pike__result r = {0};
-	size_t want = m ? message_want(&m->header) : pike__uring_part(slot);
+	size_t want = m ? pike__uring_msg_want(m) : pike__uring_part(slot);
 	bool ended;
 
 	if (m && res >= 0 && slot->lane == PIKE__READS)
-		message_read(slot, m, &r);
+		pike__uring_msg_read(slot, m, &r);
 	pike__uring_msg_give(q->backend_state, slot);
 	if (res < 0 && put_aside(q, slot, -res))
 		return;

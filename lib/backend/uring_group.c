@@ -244,6 +244,22 @@ static bool result_of(struct pike_queue *q, struct pike__slot *slot,
 	       !(op.flags & PIKE_MULTISHOT);
 }
 
+bool pike__uring_poured(
+    struct pike_queue *q, struct pike__handle *h, int32_t res, uint32_t flags)
+{
+	struct pike__group *g = pike__group_find(q, h->own.op.u.group.id);
+	struct uring_group *ug = g->ring;
+
+	if (!(flags & IORING_CQE_F_MORE) || !(flags & IORING_CQE_F_BUFFER) ||
+	    res <= 0 || !q->done.shots_left || pike__queue_closing(q) ||
+	    h->kind != PIKE__SOCKET_STREAM || !(h->flags & PIKE__CONNECTED))
+		return false;
+	ug->inside--;
+	pike__shot_grouped(
+	    q, &h->own, g, flags >> IORING_CQE_BUFFER_SHIFT, res);
+	return true;
+}
+
 /* No buffer was there. Since then some may have come back: the kernel has
  * them, or has told of them behind this answer. */
 static void wait_for_buffer(struct pike_queue *q, struct pike__slot *slot)

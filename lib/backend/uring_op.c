@@ -40,8 +40,9 @@ static const struct {
     {PIKE_POLL, IORING_OP_POLL_ADD},
 };
 
-void pike__uring_learn(struct pike__uring *u, uint32_t features_off)
+void pike__uring_learn(struct pike_queue *q, uint32_t features_off)
 {
+	struct pike__uring *u = pike__uring_of(q);
 	struct io_uring_probe *probe = NULL;
 
 	if ((features_off & PIKE_FEATURE_NATIVE) ||
@@ -53,6 +54,9 @@ void pike__uring_learn(struct pike__uring *u, uint32_t features_off)
 		if (io_uring_opcode_supported(probe, requests[i].request))
 			u->native |= PIKE__URING_BIT(requests[i].opcode);
 	io_uring_free_probe(probe);
+	if ((u->native & PIKE__URING_BIT(PIKE_RECV)) &&
+	    (u->native & PIKE__URING_BIT(PIKE_SEND)))
+		q->handles.fresh = PIKE__NATIVE;
 }
 
 enum pike_route pike__uring_route(const struct pike_queue *q, int opcode)
@@ -61,47 +65,6 @@ enum pike_route pike__uring_route(const struct pike_queue *q, int opcode)
 
 	return u->native & PIKE__URING_BIT(opcode) ? PIKE_ROUTE_NATIVE
 						   : PIKE_ROUTE_EMULATED;
-}
-
-/* ---- what requests point to ---- */
-
-static void msg_set(struct pike__slot *slot, struct pike__uring_msg *m)
-{
-	slot->op.reserved[1] = (uintptr_t)m;
-}
-
-struct pike__uring_msg *pike__uring_msg_take(
-    struct pike__uring *u, struct pike__slot *slot)
-{
-	struct pike__uring_msg *m = u->free_msgs;
-
-	if (m)
-		u->free_msgs = m->next_free;
-	else
-		m = pike__alloc(sizeof *m);
-	msg_set(slot, m);
-	return m;
-}
-
-void pike__uring_msg_give(struct pike__uring *u, struct pike__slot *slot)
-{
-	struct pike__uring_msg *m = pike__uring_msg_of(slot);
-
-	if (!m)
-		return;
-	msg_set(slot, NULL);
-	m->next_free = u->free_msgs;
-	u->free_msgs = m;
-}
-
-void pike__uring_forget(struct pike__uring *u)
-{
-	while (u->free_msgs) {
-		struct pike__uring_msg *m = u->free_msgs;
-
-		u->free_msgs = m->next_free;
-		pike__free(m);
-	}
 }
 
 /* ---- whose an op is ---- */
@@ -163,41 +126,44 @@ bool pike__uring_attempt(struct pike_queue *q, struct pike__handle *h,
 
 /* ---- requests ---- */
 
-enum given {
-	GIVEN,   /* to the kernel */
-	STOPPED, /* paused: nobody has it */
-	ENDED,   /* at once, with the result */
-	LEFT     /* to the reactor */
-};
-
-static enum given no_memory(struct pike__result *r)
+bool pike__uring_recv(struct pike_queue *q, struct pike__handle *h)
 {
-	*r = (struct pike__result){.res = -PIKE_ENOMEM, .err = PIKE_ENOMEM};
-	return ENDED;
+	struct io_uring_sqe *sqe = pike__uring_sqe(pike__uring_of(q));
+
+	if (!sqe)
+		return false;
+	io_uring_prep_recv(sqe, (int)h->fd, h->own.op.buf, h->own.op.len, 0);
+	sqe->user_data = (uint64_t)h->own.id;
+	return true;
 }
 
-static int message_flags(const struct pike_op *op)
+bool pike__uring_send(struct pike_queue *q, struct pike__slot *slot)
 {
-	if (op->opcode >= PIKE_READ && op->opcode <= PIKE_WRITEV)
-		return 0;
-	return pike__posix_msg_flags(op->op_flags);
+	struct io_uring_sqe *sqe = pike__uring_sqe(pike__uring_of(q));
+
+	if (!sqe)
+		return false;
+	io_uring_prep_send(sqe, (int)slot->handle->fd, slot->op.buf,
+	    slot->op.len, MSG_NOSIGNAL);
+	sqe->user_data = (uint64_t)slot->id;
+	return true;
 }
 
 /* RECV, SEND, READ and WRITE. */
-static enum given give_buffer(struct pike__uring *u,
+static enum pike__given give_buffer(struct pike__uring *u,
     const struct pike__handle *h, struct pike__slot *slot,
     struct pike__result *r)
 {
 	bool sends = slot->lane == PIKE__WRITES;
 	char *buf = (char *)slot->op.buf + slot->moved;
-	int flags = message_flags(&slot->op);
+	int flags = pike__uring_flags(&slot->op);
 	struct io_uring_sqe *sqe;
 
 	if (slot->op.len == 0 && h->kind == PIKE__SOCKET_STREAM)
-		return LEFT;
+		return PIKE__LEFT;
 	sqe = pike__uring_sqe(u);
 	if (!sqe)
-		return no_memory(r);
+		return pike__uring_no_memory(r);
 	if (sends)
 		io_uring_prep_send(sqe, (int)h->fd, buf, pike__uring_part(slot),
 		    flags | MSG_NOSIGNAL);
@@ -205,99 +171,7 @@ static enum given give_buffer(struct pike__uring *u,
 		io_uring_prep_recv(sqe, (int)h->fd, buf, pike__uring_part(slot),
 		    h->kind == PIKE__SOCKET_PACKET ? flags | MSG_TRUNC : flags);
 	sqe->user_data = (uint64_t)slot->id;
-	return GIVEN;
-}
-
-/* The vector of an op, as far as it is one that a single request takes whole;
- * how many bytes it has, or -1. */
-static int64_t vector_of(
-    struct pike__slot *slot, struct pike__uring_msg *m, struct pike_addr **addr)
-{
-	const struct pike_op *op = &slot->op;
-	struct pike_iovec one = {op->buf, op->len};
-	const struct pike_iovec *iov = &one;
-	size_t n = 1;
-	struct pike__cut cut;
-
-	*addr = op->addr;
-	switch (op->opcode) {
-	case PIKE_READV:
-	case PIKE_WRITEV:
-		iov = op->buf;
-		n = op->len;
-		*addr = NULL;
-		break;
-	case PIKE_RECVMSG:
-	case PIKE_SENDMSG:
-		iov = ((const struct pike_msg *)op->buf)->iov;
-		n = ((const struct pike_msg *)op->buf)->iov_count;
-		*addr = ((const struct pike_msg *)op->buf)->addr;
-		break;
-	default:
-		break;
-	}
-	if (slot->moved || !pike__cut(&cut, iov, n, 0))
-		return -1;
-	m->header.msg_iov = cut.iov;
-	m->header.msg_iovlen = cut.n;
-	if (iov == &one) {
-		m->one = cut.iov[0];
-		m->header.msg_iov = &m->one;
-	}
-	return (int64_t)cut.want;
-}
-
-static enum given message_fill(
-    struct pike__slot *slot, struct pike__uring_msg *m, struct pike__result *r)
-{
-	bool sends = slot->lane == PIKE__WRITES;
-	struct pike_addr *addr;
-	int64_t want;
-
-	memset(&m->header, 0, sizeof m->header);
-	want = vector_of(slot, m, &addr);
-	if (want < 0 ||
-	    (want == 0 && slot->handle->kind == PIKE__SOCKET_STREAM))
-		return LEFT;
-	if (!addr)
-		return GIVEN;
-	m->header.msg_name = &m->name;
-	m->header.msg_namelen = sizeof m->name;
-	if (!sends || !pike__posix_name(addr, &m->name, &m->header.msg_namelen))
-		return GIVEN;
-	pike__posix_error(r, errno);
-	return ENDED;
-}
-
-/* All other transfers. */
-static enum given give_message(struct pike__uring *u,
-    const struct pike__handle *h, struct pike__slot *slot,
-    struct pike__result *r)
-{
-	struct pike__uring_msg *m = pike__uring_msg_take(u, slot);
-	struct io_uring_sqe *sqe;
-	int flags = message_flags(&slot->op);
-	enum given given;
-
-	if (!m)
-		return LEFT;
-	given = message_fill(slot, m, r);
-	if (given == GIVEN) {
-		sqe = pike__uring_sqe(u);
-		if (sqe && slot->lane == PIKE__WRITES)
-			io_uring_prep_sendmsg(sqe, (int)h->fd, &m->header,
-			    (unsigned)flags | MSG_NOSIGNAL);
-		else if (sqe)
-			io_uring_prep_recvmsg(sqe, (int)h->fd, &m->header,
-			    (unsigned)flags | MSG_CMSG_CLOEXEC);
-		if (sqe)
-			sqe->user_data = (uint64_t)slot->id;
-		else
-			given = no_memory(r);
-	}
-	if (given != GIVEN)
-		pike__uring_msg_give(u, slot);
-	return given;
+	return PIKE__GIVEN;
 }
 
 /*
@@ -312,7 +186,7 @@ bool pike__uring_shoots(const struct pike_queue *q, const struct pike_op *op)
 	       q->done.shots_left >= SHOTS_LEAST;
 }
 
-static enum given give_accept(struct pike_queue *q,
+static enum pike__given give_accept(struct pike_queue *q,
     const struct pike__handle *h, struct pike__slot *slot,
     struct pike__result *r)
 {
@@ -323,11 +197,11 @@ static enum given give_accept(struct pike_queue *q,
 	struct io_uring_sqe *sqe;
 
 	if ((slot->op.flags & PIKE_MULTISHOT) && !pike__may_shoot(q, slot))
-		return STOPPED;
+		return PIKE__STOPPED;
 	if (slot->op.addr) {
 		m = pike__uring_msg_take(u, slot);
 		if (!m)
-			return no_memory(r);
+			return pike__uring_no_memory(r);
 		m->name_len = sizeof m->name;
 		sa = (struct sockaddr *)&m->name;
 		len = &m->name_len;
@@ -336,7 +210,7 @@ static enum given give_accept(struct pike_queue *q,
 	if (!pike__handles_promise(&q->handles) ||
 	    !(sqe = pike__uring_sqe(u))) {
 		pike__uring_msg_give(u, slot);
-		return no_memory(r);
+		return pike__uring_no_memory(r);
 	}
 	if (pike__uring_shoots(q, &slot->op))
 		io_uring_prep_multishot_accept(
@@ -345,57 +219,60 @@ static enum given give_accept(struct pike_queue *q,
 		io_uring_prep_accept(
 		    sqe, (int)h->fd, sa, len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	sqe->user_data = (uint64_t)slot->id;
-	return GIVEN;
+	return PIKE__GIVEN;
 }
 
-static enum given give_connect(struct pike__uring *u, struct pike__handle *h,
-    struct pike__slot *slot, struct pike__result *r)
+static enum pike__given give_connect(struct pike__uring *u,
+    struct pike__handle *h, struct pike__slot *slot, struct pike__result *r)
 {
 	struct pike__uring_msg *m;
 	struct io_uring_sqe *sqe;
 
 	if (h->flags & PIKE__CONNECTED)
-		return LEFT;
+		return PIKE__LEFT;
 	m = pike__uring_msg_take(u, slot);
 	if (!m)
-		return LEFT;
+		return PIKE__LEFT;
 	if (pike__posix_name(slot->op.addr, &m->name, &m->name_len) ||
 	    !(sqe = pike__uring_sqe(u))) {
 		pike__uring_msg_give(u, slot);
-		return LEFT;
+		return PIKE__LEFT;
 	}
 	io_uring_prep_connect(
 	    sqe, (int)h->fd, (struct sockaddr *)&m->name, m->name_len);
 	sqe->user_data = (uint64_t)slot->id;
 	h->flags |= PIKE__CONNECTING;
 	(void)r;
-	return GIVEN;
+	return PIKE__GIVEN;
 }
 
-static enum given give_poll(struct pike__uring *u, const struct pike__handle *h,
-    struct pike__slot *slot, struct pike__result *r)
+static enum pike__given give_poll(struct pike__uring *u,
+    const struct pike__handle *h, struct pike__slot *slot,
+    struct pike__result *r)
 {
 	struct io_uring_sqe *sqe = pike__uring_sqe(u);
 
 	if (!sqe)
-		return no_memory(r);
+		return pike__uring_no_memory(r);
 	if (slot->op.flags & PIKE_MULTISHOT)
 		io_uring_prep_poll_multishot(
 		    sqe, (int)h->fd, slot->op.op_flags);
 	else
 		io_uring_prep_poll_add(sqe, (int)h->fd, slot->op.op_flags);
 	sqe->user_data = (uint64_t)slot->id;
-	return GIVEN;
+	return PIKE__GIVEN;
 }
 
 /* Of the kernel's groups nobody else can take a buffer. */
-static enum given give_grouped(
+static enum pike__given give_grouped(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
 {
 	if (socket_op(slot->handle))
-		return pike__uring_give_grouped(q, slot) ? GIVEN : no_memory(r);
+		return pike__uring_give_grouped(q, slot)
+			   ? PIKE__GIVEN
+			   : pike__uring_no_memory(r);
 	pike__posix_error(r, ENOTSOCK);
-	return ENDED;
+	return PIKE__ENDED;
 }
 
 static bool has_kernel_group(struct pike_queue *q, const struct pike_op *op)
@@ -404,19 +281,19 @@ static bool has_kernel_group(struct pike_queue *q, const struct pike_op *op)
 	       pike__group_find(q, op->u.group.id)->ring;
 }
 
-static enum given give(
+static enum pike__given give(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
 {
 	struct pike__uring *u = pike__uring_of(q);
 	struct pike__handle *h = slot->handle;
 
 	if (!h)
-		return LEFT;
+		return PIKE__LEFT;
 	if (has_kernel_group(q, &slot->op))
 		return give_grouped(q, slot, r);
 	if ((slot->phase & PIKE__URING_DETOUR) ||
 	    (slot->op.flags & PIKE_GROUP) || !native(u, h, &slot->op))
-		return LEFT;
+		return PIKE__LEFT;
 	switch (slot->op.opcode) {
 	case PIKE_RECV:
 	case PIKE_SEND:
@@ -431,7 +308,7 @@ static enum given give(
 	case PIKE_POLL:
 		return give_poll(u, h, slot, r);
 	default:
-		return give_message(u, h, slot, r);
+		return pike__uring_give_message(u, h, slot, r);
 	}
 }
 
@@ -465,12 +342,12 @@ bool pike__uring_start(
 		return false;
 	}
 	switch (give(q, slot, r)) {
-	case GIVEN:
+	case PIKE__GIVEN:
 		slot->phase |= PIKE__IN_SYSTEM;
 		return false;
-	case STOPPED:
+	case PIKE__STOPPED:
 		return false;
-	case ENDED:
+	case PIKE__ENDED:
 		return true;
 	default:
 		return pike__reactor_start(q, slot, r);

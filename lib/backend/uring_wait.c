@@ -11,6 +11,10 @@
 #include "posix_io.h"
 #include "uring.h"
 
+/* With more answers at a time than these, sends are worth a request: they are
+ * submitted with others. Else a call is as cheap, and ends the op at once. */
+#define CROWD 2
+
 /* How long to rest when the kernel has no memory, at most. */
 #define REST_NS_MAX 64000000
 
@@ -91,22 +95,76 @@ static bool any_answer(const struct pike__uring *u)
 	return io_uring_smp_load_acquire(u->ring.cq.ktail) != *u->ring.cq.khead;
 }
 
+/* Nearly all answers are bytes for the op of a handle's own slot. */
+static inline bool own_answer(
+    struct pike_queue *q, const struct io_uring_cqe *cqe)
+{
+	struct pike__handle *h =
+	    q->handles.at[(uint32_t)cqe->user_data & q->handles.mask];
+
+	if ((uint64_t)h->own.id != cqe->user_data)
+		return false;
+	if (h->lane[PIKE__READS].state & PIKE__PARKED) {
+		if (cqe->res <= 0)
+			return false;
+		pike__finish_native(q, h, cqe->res);
+		return true;
+	}
+	return h->own.state == PIKE__STARTED &&
+	       (h->own.op.flags & PIKE_GROUP) &&
+	       pike__uring_poured(q, h, cqe->res, cqe->flags);
+}
+
+/* Or the whole of a send. */
+static inline bool sole_answer(
+    struct pike_queue *q, const struct io_uring_cqe *cqe)
+{
+	struct pike__slot *slot =
+	    pike__slot_find(&q->slots, (pike_id)cqe->user_data);
+
+	if (!slot || slot->op.opcode != PIKE_SEND ||
+	    slot->state != PIKE__STARTED || slot->next || slot->prev ||
+	    slot->due || slot->moved || cqe->res < 0 ||
+	    (size_t)cqe->res != slot->op.len)
+		return false;
+	pike__finish_sole(q, slot);
+	return true;
+}
+
+static inline bool short_answer(
+    struct pike_queue *q, const struct io_uring_cqe *cqe)
+{
+	uint32_t low = (uint32_t)cqe->user_data;
+
+	if (low & (PIKE__URING_EDGE | PIKE__URING_CANCEL) ||
+	    cqe->user_data <= PIKE__OWN_ALARM)
+		return false;
+	return low & PIKE__SLOT_OWN ? own_answer(q, cqe) : sole_answer(q, cqe);
+}
+
 /* Takes all that there are, but for those that have to wait for room. */
 static void take_answers(struct pike_queue *q)
 {
 	struct pike__uring *u = pike__uring_of(q);
 	struct io_uring_cq *cq = &u->ring.cq;
-	unsigned head = *cq->khead;
+	unsigned first = *cq->khead;
+	unsigned head = first;
 	unsigned tail = io_uring_smp_load_acquire(cq->ktail);
 
 	while (head != tail) {
-		struct io_uring_cqe cqe = cq->cqes[head & cq->ring_mask];
+		const struct io_uring_cqe *cqe =
+		    &cq->cqes[head & cq->ring_mask];
 
-		if (!answer(q, &cqe))
-			break;
+		if (!short_answer(q, cqe)) {
+			struct io_uring_cqe copy = *cqe;
+
+			if (!answer(q, &copy))
+				break;
+		}
 		head++;
-		io_uring_smp_store_release(cq->khead, head);
 	}
+	io_uring_smp_store_release(cq->khead, head);
+	q->crowded = head - first > CROWD;
 }
 
 /* ---- waiting ---- */
@@ -218,17 +276,17 @@ static void wait_once(struct pike_queue *q, int64_t timeout_ns)
 		u->rest_ns = PIKE__URING_REST_NS;
 }
 
-void pike__uring_wait(struct pike_queue *q, int64_t timeout_ns)
+static void wait_any(struct pike_queue *q, int64_t timeout_ns)
 {
 	struct pike__uring *u = pike__uring_of(q);
 	sigset_t before;
 
 	if (q->realtime.count && u->own.clock_fd < 0)
 		pike__own_watch_clock(&u->own, q);
-	if (PIKE__SELDOM(u->lost_cancels))
+	if (u->lost_cancels)
 		find_cancels(q);
 	timeout_ns = pike__reactor_before(q, timeout_ns);
-	if (PIKE__SELDOM(u->starved) && pike__uring_will_feed(q))
+	if (u->starved && pike__uring_will_feed(q))
 		timeout_ns = 0;
 	if (u->reactor.signals &&
 	    pike__signals_unblock(u->reactor.signals, &before)) {
@@ -237,6 +295,25 @@ void pike__uring_wait(struct pike_queue *q, int64_t timeout_ns)
 	} else {
 		wait_once(q, timeout_ns);
 	}
+	take_answers(q);
+	if (u->starved)
+		pike__uring_feed(q);
+	pike__reactor_after(q);
+}
+
+/* Nearly always there is nothing beside the ring. */
+void pike__uring_wait(struct pike_queue *q, int64_t timeout_ns)
+{
+	struct pike__uring *u = pike__uring_of(q);
+	bool beside =
+	    q->realtime.count | u->lost_cancels | u->starved |
+	    (u->reactor.runnable || u->reactor.later || u->reactor.signals);
+
+	if (PIKE__SELDOM(beside)) {
+		wait_any(q, timeout_ns);
+		return;
+	}
+	wait_once(q, timeout_ns);
 	take_answers(q);
 	if (PIKE__SELDOM(u->starved))
 		pike__uring_feed(q);
