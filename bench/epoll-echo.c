@@ -7,13 +7,10 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <netinet/in.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -40,36 +37,6 @@ static void poller_add(int poller, int fd, uint32_t events, uint64_t tag)
 	struct epoll_event event = {.events = events, .data.u64 = tag};
 	if (epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event) < 0)
 		server_die("epoll_ctl");
-}
-
-static int listener_open(const struct server_options *options)
-{
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	struct sockaddr_in address = {
-	    .sin_family = AF_INET,
-	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	socklen_t length = sizeof(address);
-	if (fd < 0 ||
-	    bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    listen(fd, SERVER_BACKLOG) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&address, &length) < 0)
-		server_die("listen");
-	server_port_tell(options, ntohs(address.sin_port));
-	return fd;
-}
-
-static int signal_open(void)
-{
-	sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	if (fd < 0)
-		server_die("signalfd");
-	return fd;
 }
 
 static void listener_accept(int poller, int listener)
@@ -160,8 +127,8 @@ int main(int argc, char **argv)
 	int poller = epoll_create1(EPOLL_CLOEXEC);
 	if (poller < 0)
 		server_die("epoll_create1");
-	poller_add(poller, signal_open(), EPOLLIN, TAG_SIGNAL);
-	int listener = listener_open(&options);
+	poller_add(poller, server_signals(), EPOLLIN, TAG_SIGNAL);
+	int listener = server_socket(&options, SOCK_STREAM, SOCK_NONBLOCK);
 	poller_add(poller, listener, EPOLLIN | EPOLLET, TAG_LISTENER);
 	struct epoll_event events[SERVER_BATCH];
 	for (;;) {

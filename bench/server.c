@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include <getopt.h>
+#include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
 
 #include "server.h"
 
@@ -57,4 +61,34 @@ void server_port_tell(const struct server_options *options, unsigned port)
 	printf("%u\n", port);
 	if (fflush(stdout))
 		server_die("stdout");
+}
+
+int server_socket(const struct server_options *options, int type, int flags)
+{
+	int fd = socket(AF_INET, type | flags | SOCK_CLOEXEC, 0);
+	struct sockaddr_in address = {
+	    .sin_family = AF_INET,
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	socklen_t length = sizeof(address);
+	if (fd < 0 ||
+	    bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    (type == SOCK_STREAM && listen(fd, SERVER_BACKLOG) < 0) ||
+	    getsockname(fd, (struct sockaddr *)&address, &length) < 0)
+		server_die("listen");
+	server_port_tell(options, ntohs(address.sin_port));
+	return fd;
+}
+
+int server_signals(void)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (fd < 0)
+		server_die("signalfd");
+	return fd;
 }
