@@ -11,13 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "budget.h"
 #include "client.h"
 #include "idle.h"
-#include "tool.h"
-#include "trace.h"
 
 enum {
 	STATUS_SKIP = 77,
@@ -28,15 +28,15 @@ enum {
 /* Sanitizers and -O0 change instructions and memory, not system calls. */
 #if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) &&                 \
     !defined(__SANITIZE_THREAD__)
-static const int budget_is_plain = 1;
+int budget_is_plain = 1;
 #else
-static const int budget_is_plain = 0;
+int budget_is_plain = 0;
 #endif
 
 static char budget_directory[PATH_MAX];
 static unsigned budget_failures;
 
-static void budget_check(const char *what, double value, double limit)
+void budget_check(const char *what, double value, double limit)
 {
 	int ok = value <= limit;
 	printf("%s %s: %.3f, at most %.3f\n", ok ? "PASS" : "FAIL", what, value,
@@ -57,8 +57,7 @@ static void budget_directory_find(void)
 		*libs = 0;
 }
 
-/* 0 when there is no such server. */
-static int budget_start(
+int budget_start(
     struct tool_server *server, const char *name, const char *variant)
 {
 	char path[PATH_MAX + 32];
@@ -68,53 +67,83 @@ static int budget_start(
 	char option[] = "--variant", value[16];
 	snprintf(value, sizeof(value), "%s", variant ? variant : "");
 	char *argv[] = {path, variant ? option : NULL, value, NULL};
-	tool_server_start(server, argv, 0);
+	return tool_server_start(server, argv, 0);
+}
+
+static int budget_load_start(const struct budget_load *load,
+    struct tool_server *server, struct client *client)
+{
+	if (!budget_start(server, load->server, load->variant))
+		return 0;
+	client_open(client, server->port, load->connections, load->type);
+	client_run(client, 4ull * load->connections, 0);
 	return 1;
 }
 
-static int budget_trace(struct trace *trace, const char *name,
-    const char *variant, unsigned connections, unsigned rounds,
-    enum trace_mode mode)
+int budget_trace(
+    struct trace *trace, const struct budget_load *load, enum trace_mode mode)
 {
 	struct tool_server server;
 	struct client client;
-	if (!budget_start(&server, name, variant))
+	if (!budget_load_start(load, &server, &client))
 		return 0;
-	client_open(&client, server.port, connections);
-	client_run(&client, 4ull * connections, 0);
-	*trace = (struct trace){.mode = mode, .rounds = rounds};
+	*trace = (struct trace){.mode = mode, .rounds = load->rounds};
 	trace_run(trace, &server, &client);
 	client_close(&client);
 	tool_server_stop(&server);
 	return 1;
 }
 
-static void budget_calls(unsigned connections, unsigned rounds, double limit)
+int budget_trace_free(struct trace *trace, const struct budget_load *load)
 {
+	struct tool_server server;
+	struct client client;
+	if (!budget_load_start(load, &server, &client))
+		return 0;
+	*trace = (struct trace){.mode = TRACE_CALLS};
+	trace_freely(trace, &server, &client,
+	    (uint64_t)load->connections * load->rounds);
+	client_close(&client);
+	tool_server_stop(&server);
+	return 1;
+}
+
+static void budget_calls(
+    const char *server, unsigned connections, unsigned rounds, double limit)
+{
+	const struct budget_load load = {
+	    server, NULL, SOCK_STREAM, connections, rounds};
 	struct trace trace;
 	char what[64];
-	if (!budget_trace(
-		&trace, "pike-echo", NULL, connections, rounds, TRACE_CALLS))
-		tool_fail("there is no pike-echo to measure");
-	double echoes = (double)connections * rounds;
-	snprintf(what, sizeof(what), "system calls an echo, %u connection%s",
-	    connections, connections > 1 ? "s" : "");
-	budget_check(what, (double)trace.calls / echoes, limit);
+	if (!budget_trace(&trace, &load, TRACE_CALLS))
+		tool_fail("there is no %s to measure", server);
+	snprintf(what, sizeof(what),
+	    "%s, system calls an echo, %u connection%s", server, connections,
+	    connections > 1 ? "s" : "");
+	budget_check(
+	    what, (double)trace.calls / ((double)connections * rounds), limit);
 	budget_check("epoll_ctl in all of these",
 	    (double)trace.calls_by_number[SYS_epoll_ctl], 0);
 	budget_check(
 	    "waits that would end by themselves", (double)trace.waits_timed, 0);
 }
 
-static double budget_instructions_of(const char *name, const char *variant,
-    unsigned connections, unsigned rounds)
+int budget_instructions_possible(void)
+{
+	if (budget_is_plain && trace_possible(TRACE_INSTRUCTIONS))
+		return 1;
+	printf("SKIP instructions: not counted in this build or here\n");
+	return 0;
+}
+
+double budget_instructions_of(const struct budget_load *load)
 {
 	struct trace trace;
-	if (!budget_trace(
-		&trace, name, variant, connections, rounds, TRACE_INSTRUCTIONS))
+	if (!budget_trace(&trace, load, TRACE_INSTRUCTIONS))
 		return 0;
 	trace_free(&trace);
-	return (double)trace.instructions / ((double)connections * rounds);
+	return (double)trace.instructions /
+	       ((double)load->connections * load->rounds);
 }
 
 /*
@@ -123,26 +152,28 @@ static double budget_instructions_of(const char *name, const char *variant,
  */
 static void budget_instructions(unsigned connections, unsigned rounds)
 {
-	char what[64];
-	if (!budget_is_plain || !trace_possible(TRACE_INSTRUCTIONS)) {
-		printf(
-		    "SKIP instructions: not counted in this build or here\n");
+	struct budget_load load = {
+	    "libuv-echo", NULL, SOCK_STREAM, connections, rounds};
+	char what[96];
+	if (!budget_instructions_possible())
 		return;
-	}
-	double libuv =
-	    budget_instructions_of("libuv-echo", NULL, connections, rounds);
+	double libuv = budget_instructions_of(&load);
 	if (libuv == 0) {
 		printf("SKIP instructions: no libuv to compare with\n");
 		return;
 	}
-	double pike =
-	    budget_instructions_of("pike-echo", NULL, connections, rounds);
-	snprintf(what, sizeof(what),
-	    "instructions an echo, %u connection%s, half of libuv's",
-	    connections, connections > 1 ? "s" : "");
-	budget_check(what, pike, libuv / 2);
+	for (int multishot = 0; multishot < 2; multishot++) {
+		load.server = multishot ? "pike-multishot" : "pike-echo";
+		snprintf(what, sizeof(what),
+		    "%s, instructions an echo, %u connection%s, half of "
+		    "libuv's",
+		    load.server, connections, connections > 1 ? "s" : "");
+		budget_check(what, budget_instructions_of(&load), libuv / 2);
+	}
+	load.server = "libuv-echo";
+	load.variant = "1";
 	printf("     libuv with uv_try_write: %.1f\n",
-	    budget_instructions_of("libuv-echo", "1", connections, rounds));
+	    budget_instructions_of(&load));
 }
 
 /* A client's part of the whole lives of some connections. */
@@ -155,11 +186,11 @@ static void budget_lives_begin(void *argument)
 {
 	struct budget_lives *lives = argument;
 	struct client last;
-	client_open(&lives->client, lives->port, LIVES);
+	client_open(&lives->client, lives->port, LIVES, SOCK_STREAM);
 	client_run(&lives->client, 3ull * LIVES, 0);
 	client_close(&lives->client);
 	/* When these return the closes before them have been seen. */
-	client_open(&last, lives->port, 1);
+	client_open(&last, lives->port, 1, SOCK_STREAM);
 	client_run(&last, 10, 0);
 }
 
@@ -178,7 +209,7 @@ static void budget_lives_check(void)
 	struct client first; /* its second echo: all is set up and armed */
 	budget_start(&server, "pike-echo", NULL);
 	struct budget_lives lives = {.port = server.port};
-	client_open(&first, server.port, 1);
+	client_open(&first, server.port, 1, SOCK_STREAM);
 	client_run(&first, 2, 0);
 	trace_begin(&trace, &server);
 	trace_during(&trace, &server, budget_lives_begin, &lives);
@@ -190,12 +221,12 @@ static void budget_lives_check(void)
 
 	/* One message and a close, all of it there before the server looks. */
 	budget_start(&server, "pike-echo", "1");
-	client_open(&first, server.port, 1);
+	client_open(&first, server.port, 1, SOCK_STREAM);
 	client_run(&first, 1, 0);
 	client_drain(&first);
 	client_close(&first);
 	trace_begin(&trace, &server);
-	client_open(&lives.client, server.port, LIVES);
+	client_open(&lives.client, server.port, LIVES, SOCK_STREAM);
 	for (unsigned i = 0; i < LIVES; i++)
 		client_send(&lives.client, i);
 	trace_during(&trace, &server, budget_lives_receive, &lives);
@@ -206,24 +237,25 @@ static void budget_lives_check(void)
 	    (double)trace.calls_by_number[SYS_epoll_ctl], 0);
 }
 
-static void budget_idle(int only)
+void budget_idle(const char *name, int only)
 {
 	struct tool_server server;
 	struct idle idle = {
 	    .connections = IDLE_CONNECTIONS, .interval_ms = only ? 2000 : 500};
 	/* Before the server starts, which inherits the limit. */
 	tool_descriptors_raise();
-	budget_start(&server, "pike-echo", NULL);
+	budget_start(&server, name, NULL);
 	idle_measure(&idle, &server);
 	tool_server_stop(&server);
 	if (only) {
-		printf("%u idle connections: %" PRIu64 " wakeups and %" PRIu64
+		printf("%s, %u idle connections: %" PRIu64
+		       " wakeups and %" PRIu64
 		       " ns of cpu in %u ms, %.1f bytes of heap each\n",
-		    idle.connections, idle.wakeups, idle.cpu, idle.interval_ms,
-		    idle.heap);
+		    name, idle.connections, idle.wakeups, idle.cpu,
+		    idle.interval_ms, idle.heap);
 		return;
 	}
-	printf("%u idle connections\n", idle.connections);
+	printf("%s, %u idle connections\n", name, idle.connections);
 	budget_check("wakeups in 500 ms when idle", (double)idle.wakeups, 0);
 	if (budget_is_plain && idle.heap_is_known)
 		budget_check(
@@ -249,7 +281,8 @@ int main(int argc, char **argv)
 	setlinebuf(stdout);
 	budget_directory_find();
 	if (letter == 'i') {
-		budget_idle(1);
+		budget_idle("pike-echo", 1);
+		budget_idle("pike-multishot", 1);
 		return 0;
 	}
 	if (!trace_possible(TRACE_CALLS)) {
@@ -259,12 +292,16 @@ int main(int argc, char **argv)
 	}
 	tool_pin(0);
 	/* A server that loses a message must not keep the tests waiting. */
-	alarm(120);
-	budget_calls(1, 100, 3.01);
-	budget_calls(500, 4, 2.2);
+	alarm(240);
+	budget_calls("pike-echo", 1, 100, 3.01);
+	budget_calls("pike-echo", 500, 4, 2.2);
+	budget_calls("pike-multishot", 1, 100, 3.01);
+	budget_calls("pike-multishot", 500, 4, 2.2);
 	budget_lives_check();
 	budget_instructions(1, 10);
 	budget_instructions(50, 2);
-	budget_idle(0);
+	budget_idle("pike-echo", 0);
+	budget_idle("pike-multishot", 0);
+	budget_uring();
 	return budget_failures != 0;
 }

@@ -22,7 +22,7 @@ static uint64_t client_word(unsigned i, uint64_t number, unsigned word)
 	return seed * 0x9e3779b97f4a7c15u + number * 0xbf58476d1ce4e5b9u;
 }
 
-void client_open(struct client *client, unsigned port, unsigned count)
+void client_open(struct client *client, unsigned port, unsigned count, int type)
 {
 	struct sockaddr_in address = {
 	    .sin_family = AF_INET,
@@ -34,13 +34,14 @@ void client_open(struct client *client, unsigned port, unsigned count)
 	if (!client->peers)
 		tool_die("calloc");
 	for (unsigned i = 0; i < count; i++) {
-		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
 		int on = 1;
 		if (fd < 0 ||
 		    connect(fd, (struct sockaddr *)&address, sizeof(address)) <
 			0 ||
-		    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) <
-			0)
+		    (type == SOCK_STREAM &&
+			setsockopt(
+			    fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0))
 			tool_die("connect");
 		client->peers[i].fd = fd;
 	}
@@ -79,7 +80,8 @@ int client_receive(struct client *client, unsigned i, int wait)
 		if (n < 0)
 			tool_die("recv");
 		if (n == 0)
-			tool_fail("the server closed a connection");
+			tool_fail("the server closed a connection, or sent "
+				  "back nothing");
 		peer->have += (unsigned)n;
 	}
 	for (unsigned w = 0; w < WORDS; w++) {

@@ -7,9 +7,9 @@
 
 /*
  * The load: N connections to one echo server with at most one message each
- * in flight.  No event loop, so that it costs as little as it can and the
- * same for every server.  Each byte that returns is compared; a wrong, lost
- * or extra one ends the program.
+ * in flight; or as many sockets for datagrams.  No event loop, so that it costs
+ * as little as it can and the same for every server.  Each byte that returns is
+ * compared; a wrong, lost or extra one ends the program.
  */
 
 enum {
@@ -28,7 +28,9 @@ struct client {
 	unsigned count;
 };
 
-void client_open(struct client *client, unsigned port, unsigned count);
+/* type: SOCK_STREAM or SOCK_DGRAM. */
+void client_open(
+    struct client *client, unsigned port, unsigned count, int type);
 void client_close(struct client *client);
 
 void client_send(struct client *client, unsigned i);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "client.h"
@@ -27,6 +28,7 @@ enum {
 
 struct load_options {
 	unsigned connections;
+	int type; /* SOCK_STREAM or SOCK_DGRAM */
 	unsigned rounds;
 	uint64_t messages; /* a round and server */
 	int brief;
@@ -48,6 +50,7 @@ static _Noreturn void load_usage(int status)
 	    "usage: driver [OPTION]... 'SERVER [ARGUMENT]...'...\n"
 	    "  -c, --connections N  each with one message in flight (1)\n"
 	    "  -m, --messages N     in a round, of all connections (2000)\n"
+	    "  -d, --datagrams      as many datagrams in flight instead\n"
 	    "  -r, --rounds N       (101)\n"
 	    "  -b, --brief          for each server: cpu ns an echo, wall ns,\n"
 	    "                       cpu as a ratio to the first server's\n");
@@ -59,17 +62,20 @@ static void load_options_read(
 {
 	static const struct option table[] = {
 	    {"connections", required_argument, NULL, 'c'},
+	    {"datagrams", no_argument, NULL, 'd'},
 	    {"messages", required_argument, NULL, 'm'},
 	    {"rounds", required_argument, NULL, 'r'},
 	    {"brief", no_argument, NULL, 'b'},
 	    {"help", no_argument, NULL, 'h'},
 	    {NULL, 0, NULL, 0},
 	};
-	*options = (struct load_options){
-	    .connections = 1, .rounds = 101, .messages = 2000};
+	*options = (struct load_options){.connections = 1,
+	    .type = SOCK_STREAM,
+	    .rounds = 101,
+	    .messages = 2000};
 	int letter;
-	while (
-	    (letter = getopt_long(argc, argv, "c:m:r:bh", table, NULL)) != -1) {
+	while ((letter = getopt_long(argc, argv, "c:dm:r:bh", table, NULL)) !=
+	       -1) {
 		switch (letter) {
 		case 'c':
 			options->connections =
@@ -77,6 +83,9 @@ static void load_options_read(
 			break;
 		case 'm':
 			options->messages = strtoull(optarg, NULL, 10);
+			break;
+		case 'd':
+			options->type = SOCK_DGRAM;
 			break;
 		case 'r':
 			options->rounds = (unsigned)strtoul(optarg, NULL, 10);
@@ -110,8 +119,10 @@ static void load_start(
 	if (!count)
 		load_usage(2);
 	load->name = command;
-	tool_server_start(&load->server, argv, 0);
-	client_open(&load->client, load->server.port, options->connections);
+	if (!tool_server_start(&load->server, argv, 0))
+		tool_fail("%s: not on this system", argv[0]);
+	client_open(&load->client, load->server.port, options->connections,
+	    options->type);
 	client_run(&load->client, options->messages, options->connections == 1);
 	free(words);
 }

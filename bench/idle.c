@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "client.h"
@@ -74,7 +75,7 @@ void idle_measure(struct idle *idle, struct tool_server *server)
 	if (idle->connections > room)
 		idle->connections = room;
 	uint64_t heap = idle_heap(server);
-	client_open(&client, server->port, idle->connections);
+	client_open(&client, server->port, idle->connections, SOCK_STREAM);
 	client_run(&client, idle->connections, 0);
 	uint64_t full = idle_heap(server);
 	idle->heap_is_known = heap != 0;

@@ -8,7 +8,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
+#include "call.h"
 #include "client.h"
 #include "symbols.h"
 #include "tool.h"
@@ -16,8 +18,10 @@
 
 struct step_options {
 	unsigned connections;
+	int type; /* SOCK_STREAM or SOCK_DGRAM */
 	unsigned rounds;
 	int calls_only;
+	int free;      /* the load does not wait for a round to end */
 	int functions; /* print instructions by function */
 	int sites;     /* and by instruction */
 	int brief;     /* one line for other programs to read */
@@ -35,11 +39,14 @@ static _Noreturn void step_usage(int status)
 	fprintf(status ? stderr : stdout,
 	    "usage: stepcount [OPTION]... SERVER [ARGUMENT]...\n"
 	    "  -c, --connections N  busy connections (1)\n"
+	    "  -d, --datagrams      as many datagrams instead\n"
 	    "  -r, --rounds N       messages on each, measured (10)\n"
 	    "  -s, --calls          system calls only: faster\n"
+	    "  -e, --free           the same, under a load that runs freely\n"
+	    "                       on another cpu: not exactly repeatable\n"
 	    "  -f, --functions      instructions by function\n"
 	    "  -i, --sites          and by address in the file\n"
-	    "  -b, --brief          instructions and calls an echo only\n");
+	    "  -b, --brief          instructions, calls and enters an echo\n");
 	exit(status);
 }
 
@@ -48,27 +55,37 @@ static void step_options_read(
 {
 	static const struct option table[] = {
 	    {"connections", required_argument, NULL, 'c'},
+	    {"datagrams", no_argument, NULL, 'd'},
 	    {"rounds", required_argument, NULL, 'r'},
 	    {"calls", no_argument, NULL, 's'},
+	    {"free", no_argument, NULL, 'e'},
 	    {"functions", no_argument, NULL, 'f'},
 	    {"sites", no_argument, NULL, 'i'},
 	    {"brief", no_argument, NULL, 'b'},
 	    {"help", no_argument, NULL, 'h'},
 	    {NULL, 0, NULL, 0},
 	};
-	*options = (struct step_options){.connections = 1, .rounds = 10};
+	*options = (struct step_options){
+	    .connections = 1, .type = SOCK_STREAM, .rounds = 10};
 	int letter;
-	while ((letter = getopt_long(argc, argv, "+c:r:sfibh", table, NULL)) !=
-	       -1) {
+	while ((letter = getopt_long(
+		    argc, argv, "+c:dr:sefibh", table, NULL)) != -1) {
 		switch (letter) {
 		case 'c':
 			options->connections =
 			    (unsigned)strtoul(optarg, NULL, 10);
 			break;
+		case 'd':
+			options->type = SOCK_DGRAM;
+			break;
 		case 'r':
 			options->rounds = (unsigned)strtoul(optarg, NULL, 10);
 			break;
 		case 's':
+			options->calls_only = 1;
+			break;
+		case 'e':
+			options->free = 1;
 			options->calls_only = 1;
 			break;
 		case 'f':
@@ -164,7 +181,7 @@ static void step_print_calls(const struct trace *trace, double echoes)
 	for (unsigned i = 0; i < TRACE_CALLS_MAX; i++) {
 		if (!trace->calls_by_number[i])
 			continue;
-		const char *name = trace_call_name(i);
+		const char *name = call_name(i);
 		char number[16];
 		snprintf(number, sizeof(number), "call %u", i);
 		printf("%12.3f  %s\n",
@@ -178,8 +195,9 @@ static void step_print(const struct step_options *options,
 {
 	double echoes = (double)options->connections * options->rounds;
 	if (options->brief) {
-		printf("%.1f %.3f\n", (double)trace->instructions / echoes,
-		    (double)trace->calls / echoes);
+		printf("%.1f %.3f %.3f\n", (double)trace->instructions / echoes,
+		    (double)trace->calls / echoes,
+		    (double)trace_enters(trace) / echoes);
 		return;
 	}
 	if (trace->mode == TRACE_INSTRUCTIONS)
@@ -213,9 +231,10 @@ int main(int argc, char **argv)
 	/* On one cpu the two never run at once, and switch fastest. */
 	tool_pin(0);
 	struct tool_server server;
-	tool_server_start(&server, argv + optind, 0);
+	if (!tool_server_start(&server, argv + optind, 0))
+		tool_fail("%s: not on this system", argv[optind]);
 	struct client client;
-	client_open(&client, server.port, options.connections);
+	client_open(&client, server.port, options.connections, options.type);
 	client_run(&client, 20ull * options.connections, 0);
 	struct symbols symbols;
 	symbols_load(&symbols, server.pid);
@@ -223,7 +242,11 @@ int main(int argc, char **argv)
 	    .mode = mode,
 	    .rounds = options.rounds,
 	};
-	trace_run(&trace, &server, &client);
+	if (options.free)
+		trace_freely(&trace, &server, &client,
+		    (uint64_t)options.connections * options.rounds);
+	else
+		trace_run(&trace, &server, &client);
 	step_print(&options, &trace, &symbols);
 	trace_free(&trace);
 	symbols_free(&symbols);

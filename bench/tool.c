@@ -14,6 +14,10 @@
 
 #include "tool.h"
 
+enum {
+	TOOL_SKIP = 77,
+};
+
 _Noreturn void tool_die(const char *what)
 {
 	perror(what);
@@ -74,7 +78,7 @@ uint64_t tool_server_cpu(const struct tool_server *server)
 	return tool_clock(clock);
 }
 
-void tool_server_start(struct tool_server *server, char *const *argv, int cpu)
+int tool_server_start(struct tool_server *server, char *const *argv, int cpu)
 {
 	int pipes[2];
 	if (pipe(pipes) < 0)
@@ -97,8 +101,14 @@ void tool_server_start(struct tool_server *server, char *const *argv, int cpu)
 	char line[32];
 	tool_server_line(server, line, sizeof(line));
 	server->port = (unsigned)strtoul(line, NULL, 10);
-	if (server->port == 0 || server->port > 65535)
+	if (server->port > 0 && server->port <= 65535)
+		return 1;
+	int status;
+	close(server->out);
+	if (*line || waitpid(server->pid, &status, 0) != server->pid ||
+	    !WIFEXITED(status) || WEXITSTATUS(status) != TOOL_SKIP)
 		tool_fail("%s: no port in \"%s\"", argv[0], line);
+	return 0;
 }
 
 void tool_server_line(struct tool_server *server, char *line, size_t size)

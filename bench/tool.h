@@ -24,9 +24,10 @@ struct tool_server {
 
 /*
  * Starts argv (ended by NULL) on the given cpu (-1: any) and waits for the
- * port that it prints.  It is killed should this program die.
+ * port that it prints.  It is killed should this program die.  0 when it
+ * ended at once with status 77, as it cannot run on this system.
  */
-void tool_server_start(struct tool_server *server, char *const *argv, int cpu);
+int tool_server_start(struct tool_server *server, char *const *argv, int cpu);
 /* The next line that the server prints, without the newline. */
 void tool_server_line(struct tool_server *server, char *line, size_t size);
 /* SIGTERM; anything but a clean exit fails this program. */

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/ptrace.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -11,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "call.h"
 #include "trace.h"
 
 enum {
@@ -41,93 +43,14 @@ static long trace_ptrace(long request, pid_t pid, uintptr_t address, void *data)
 	return syscall(SYS_ptrace, request, (long)pid, address, data);
 }
 
-const char *trace_call_name(unsigned number)
+uint64_t trace_enters(const struct trace *trace)
 {
-	static const struct {
-		unsigned number;
-		const char *name;
-	} names[] = {
-#ifdef SYS_epoll_wait
-	    {SYS_epoll_wait, "epoll_wait"},
-#endif
-#ifdef SYS_poll
-	    {SYS_poll, "poll"},
-#endif
-#ifdef SYS_epoll_pwait2
-	    {SYS_epoll_pwait2, "epoll_pwait2"},
-#endif
-	    {SYS_epoll_pwait, "epoll_pwait"},
-	    {SYS_ppoll, "ppoll"},
-	    {SYS_epoll_ctl, "epoll_ctl"},
-	    {SYS_read, "read"},
-	    {SYS_write, "write"},
-	    {SYS_readv, "readv"},
-	    {SYS_writev, "writev"},
-	    {SYS_recvfrom, "recv"},
-	    {SYS_sendto, "send"},
-	    {SYS_recvmsg, "recvmsg"},
-	    {SYS_sendmsg, "sendmsg"},
-	    {SYS_accept4, "accept4"},
-	    {SYS_accept, "accept"},
-	    {SYS_close, "close"},
-	    {SYS_fcntl, "fcntl"},
-	    {SYS_setsockopt, "setsockopt"},
-	    {SYS_getsockopt, "getsockopt"},
-	    {SYS_clock_gettime, "clock_gettime"},
-	    {SYS_futex, "futex"},
-	    {SYS_mmap, "mmap"},
-	    {SYS_munmap, "munmap"},
-	    {SYS_brk, "brk"},
 #ifdef SYS_io_uring_enter
-	    {SYS_io_uring_enter, "io_uring_enter"},
+	return trace->calls_by_number[SYS_io_uring_enter];
+#else
+	(void)trace;
+	return 0;
 #endif
-	};
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (names[i].number == number)
-			return names[i].name;
-	}
-	return NULL;
-}
-
-static int trace_call_waits(uint64_t number)
-{
-	switch (number) {
-#ifdef SYS_epoll_wait
-	case SYS_epoll_wait:
-#endif
-#ifdef SYS_poll
-	case SYS_poll:
-#endif
-#ifdef SYS_epoll_pwait2
-	case SYS_epoll_pwait2:
-#endif
-#ifdef SYS_io_uring_enter
-	case SYS_io_uring_enter:
-#endif
-	case SYS_epoll_pwait:
-	case SYS_ppoll:
-		return 1;
-	default:
-		return 0;
-	}
-}
-
-/* Whether this wait, or look, would end though nothing ever happens. */
-static int trace_wait_is_timed(const struct ptrace_syscall_info *info)
-{
-	switch (info->entry.nr) {
-#ifdef SYS_epoll_wait
-	case SYS_epoll_wait:
-#endif
-	case SYS_epoll_pwait:
-		return (int)info->entry.args[3] != -1;
-#ifdef SYS_epoll_pwait2
-	case SYS_epoll_pwait2:
-		return info->entry.args[3] != 0;
-#endif
-	default:
-		return 0;
-	}
 }
 
 /* Takes what replies are there; at the end of a round begins the next. */
@@ -167,7 +90,7 @@ static int tracer_is_done(const struct tracer *t)
 
 static void tracer_call(struct tracer *t, uint64_t number)
 {
-	if (trace_call_waits(number)) {
+	if (call_waits(number)) {
 		tracer_collect(t);
 		t->patient = 1;
 	}
@@ -189,11 +112,16 @@ static int tracer_wait(struct tracer *t)
 			break;
 		if (pid < 0 && errno != EINTR)
 			tool_die("waitpid");
-		if (pid == 0) {
-			nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
-			if (!tracer_is_done(t))
-				tracer_collect(t);
-		}
+		if (pid != 0)
+			continue;
+		nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
+		tracer_collect(t);
+		if (!tracer_is_done(t))
+			continue;
+		/* It has sent the last reply from its sleep and stays there. */
+		if (trace_ptrace(PTRACE_INTERRUPT, t->server->pid, 0, NULL) < 0)
+			tool_die("PTRACE_INTERRUPT");
+		t->patient = 0;
 	}
 	if (!WIFSTOPPED(status))
 		tool_fail("the server ended while it was measured");
@@ -232,7 +160,7 @@ static void tracer_run_calls(struct tracer *t)
 		if (info.op != PTRACE_SYSCALL_INFO_ENTRY)
 			continue;
 		tracer_call(t, info.entry.nr);
-		if (t->measures && trace_wait_is_timed(&info))
+		if (t->measures && call_is_timed(t->server->pid, &info))
 			t->trace->waits_timed++;
 	}
 }
@@ -362,6 +290,13 @@ void trace_begin(struct trace *trace, struct tool_server *server)
 		tool_die("PTRACE_SEIZE");
 	if (!WIFSTOPPED(status))
 		tool_fail("the server ended while it was measured");
+	/*
+	 * All messages of a round come before the server wakes: on the same
+	 * cpu one of this policy takes no turn from who wakes it.
+	 */
+	struct sched_param plain = {0};
+	if (sched_setscheduler(pid, SCHED_BATCH, &plain) < 0)
+		tool_die("sched_setscheduler");
 }
 
 void trace_end(struct trace *trace, struct tool_server *server)
@@ -443,6 +378,27 @@ void trace_during(struct trace *trace, struct tool_server *server,
 		if (!working && !signal)
 			return;
 	}
+}
+
+struct trace_load {
+	struct client *client;
+	uint64_t messages;
+};
+
+static void trace_load_run(void *argument)
+{
+	struct trace_load *load = argument;
+	tool_pin(1);
+	client_run(load->client, load->messages, 1);
+}
+
+void trace_freely(struct trace *trace, struct tool_server *server,
+    struct client *client, uint64_t messages)
+{
+	struct trace_load load = {client, messages};
+	trace_begin(trace, server);
+	trace_during(trace, server, trace_load_run, &load);
+	trace_end(trace, server);
 }
 
 void trace_free(struct trace *trace)

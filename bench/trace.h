@@ -59,8 +59,15 @@ void trace_begin(struct trace *trace, struct tool_server *server);
 void trace_during(struct trace *trace, struct tool_server *server,
     void (*work)(void *argument), void *argument);
 void trace_end(struct trace *trace, struct tool_server *server);
+/*
+ * System calls only, while the client sends on each connection as soon as it
+ * has an answer, from another cpu: not exactly repeatable, but what overlaps
+ * in earnest does so here.
+ */
+void trace_freely(struct trace *trace, struct tool_server *server,
+    struct client *client, uint64_t messages);
 void trace_free(struct trace *trace);
-/* NULL for a system call that has no business in an echo server. */
-const char *trace_call_name(unsigned number);
+/* Those of the calls that are io_uring_enter. */
+uint64_t trace_enters(const struct trace *trace);
 
 #endif

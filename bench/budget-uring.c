@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What pike may cost on io_uring: enters of the kernel, and instructions
+ * beside those of a server that was written by hand for liburing and does the
+ * same.
+ */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "budget.h"
+
+enum {
+	DATAGRAMS = 32, /* in flight */
+};
+
+static int uring_possible(void)
+{
+	struct tool_server server;
+	if (!budget_start(&server, "uring-multishot", NULL)) {
+		printf("SKIP io_uring: not in this build or not here\n");
+		return 0;
+	}
+	tool_server_stop(&server);
+	return 1;
+}
+
+static void uring_enters(
+    const char *server, unsigned connections, unsigned rounds, double limit)
+{
+	const struct budget_load load = {
+	    server, NULL, SOCK_STREAM, connections, rounds};
+	struct trace trace;
+	char what[96];
+	if (!budget_trace(&trace, &load, TRACE_CALLS))
+		tool_fail("%s does not run on io_uring", server);
+	double echoes = (double)connections * rounds;
+	snprintf(what, sizeof(what),
+	    "%s on io_uring, enters an echo, %u connection%s", server,
+	    connections, connections > 1 ? "s" : "");
+	budget_check(what, (double)trace_enters(&trace) / echoes, limit);
+	printf("     all system calls: %.3f\n", (double)trace.calls / echoes);
+	budget_check(
+	    "waits that would end by themselves", (double)trace.waits_timed, 0);
+}
+
+/*
+ * In lock step a batch would end with the round, and the kernel cuts its own
+ * after so many datagrams: the two never meet.  So the load runs freely here;
+ * who counts stops the server at each call, and the load goes on meanwhile.
+ */
+static void uring_datagrams(unsigned datagrams, unsigned rounds, double limit)
+{
+	const struct budget_load load = {
+	    "pike-datagram", NULL, SOCK_DGRAM, datagrams, rounds};
+	double messages = (double)datagrams * rounds;
+	struct trace trace;
+	char what[96];
+	if (!budget_trace_free(&trace, &load))
+		tool_fail("pike-datagram does not run on io_uring");
+	snprintf(what, sizeof(what),
+	    "enters a datagram on io_uring, %u in flight", datagrams);
+	budget_check(what, (double)trace_enters(&trace) / messages, limit);
+	printf("     all system calls: %.3f\n", (double)trace.calls / messages);
+}
+
+static void uring_instructions(const char *hand, const char *server, int type,
+    unsigned connections, unsigned rounds)
+{
+	struct budget_load load = {hand, NULL, type, connections, rounds};
+	char what[96];
+	double limit = budget_instructions_of(&load);
+	load.server = server;
+	snprintf(what, sizeof(what),
+	    "%s on io_uring, instructions an echo, %u %s%s, 1.5 times %s's",
+	    server, connections, type == SOCK_DGRAM ? "datagram" : "connection",
+	    connections > 1 ? "s" : "", hand);
+	budget_check(what, budget_instructions_of(&load), limit * 1.5);
+}
+
+void budget_uring(void)
+{
+	setenv("PIKE_BACKEND", "uring", 1);
+	if (!uring_possible())
+		return;
+	uring_enters("pike-echo", 1, 100, 2);
+	uring_enters("pike-echo", 500, 4, 0.2);
+	uring_enters("pike-multishot", 1, 100, 2);
+	uring_enters("pike-multishot", 500, 4, 0.2);
+	uring_datagrams(1, 1000, 2.01);
+	uring_datagrams(DATAGRAMS, 200, 0.05);
+	if (budget_instructions_possible()) {
+		uring_instructions(
+		    "uring-echo", "pike-echo", SOCK_STREAM, 1, 10);
+		uring_instructions(
+		    "uring-echo", "pike-echo", SOCK_STREAM, 50, 2);
+		uring_instructions(
+		    "uring-multishot", "pike-multishot", SOCK_STREAM, 1, 10);
+		uring_instructions(
+		    "uring-multishot", "pike-multishot", SOCK_STREAM, 50, 2);
+	}
+	budget_idle("pike-multishot", 0);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PIKE_BENCH_QUEUE_H
+#define PIKE_BENCH_QUEUE_H
+
+#include <pike.h>
+
+#include "server.h"
+
+/*
+ * What pike's servers share: a queue with a socket that is served, and the
+ * signals.  SIGUSR1 prints the bytes of heap in use, none of which is the
+ * server's own: what it keeps lies in mapped memory.
+ */
+
+/* Ends this program on an error. */
+void queue_check(int64_t code, const char *what);
+/* Type is PIKE_SOCK_STREAM, which listens, or PIKE_SOCK_DGRAM. */
+struct pike_queue *queue_open(
+    const struct server_options *options, int32_t type, pike_handle *handle);
+/* 1 when the completion was a signal, which has then been served. */
+int queue_on_signal(const struct pike_completion *done);
+/* Whether a signal has asked for the end. */
+extern int queue_stopping;
+/* Zeroed memory for good. */
+void *queue_memory(size_t size);
+
+#endif
