@@ -343,8 +343,9 @@ PIKE__APART static pike_id recv_native(
 static inline void sole_fill(
     struct pike__slot *slot, struct pike__handle *h, const struct pike_op *op)
 {
-	slot->op = *op;
-	slot->next = slot->prev = slot->held = NULL;
+	memcpy(&slot->op, op, offsetof(struct pike_op, offset));
+	slot->op.reserved[0] = slot->op.reserved[1] = 0;
+	slot->next = slot->prev = NULL;
 	slot->handle = h;
 	slot->moved = 0;
 	slot->due = 0;

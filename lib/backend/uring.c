@@ -21,25 +21,10 @@
 
 /* ---- requests ---- */
 
-static bool ring_full(const struct pike__uring *u)
-{
-	const struct io_uring_sq *sq = &u->ring.sq;
-
-	return sq->sqe_tail - io_uring_smp_load_acquire(sq->khead) ==
-	       sq->ring_entries;
-}
-
-static struct io_uring_sqe *ring_next(struct pike__uring *u)
-{
-	struct io_uring_sq *sq = &u->ring.sq;
-
-	return &sq->sqes[sq->sqe_tail++ & sq->ring_mask];
-}
-
 void pike__uring_spare_move(struct pike__uring *u)
 {
-	while (u->spare_count && !ring_full(u)) {
-		*ring_next(u) = u->spare[u->spare_first++];
+	while (u->spare_count && !pike__uring_full(u)) {
+		*pike__uring_next(u) = u->spare[u->spare_first++];
 		u->spare_count--;
 	}
 	if (!u->spare_count)
@@ -57,16 +42,12 @@ static struct io_uring_sqe *spare_next(struct pike__uring *u)
 	return &u->spare[at];
 }
 
-struct io_uring_sqe *pike__uring_sqe(struct pike__uring *u)
+PIKE__COLD struct io_uring_sqe *pike__uring_sqe_any(struct pike__uring *u)
 {
-	if (PIKE__SELDOM(u->spare_count || ring_full(u))) {
-		sys_uring_enter(
-		    u->ring.ring_fd, pike__uring_publish(u), 0, 0, NULL, 0);
-		pike__uring_spare_move(u);
-		if (u->spare_count || ring_full(u))
-			return spare_next(u);
-	}
-	return ring_next(u);
+	sys_uring_enter(u->ring.ring_fd, pike__uring_publish(u), 0, 0, NULL, 0);
+	pike__uring_spare_move(u);
+	return u->spare_count || pike__uring_full(u) ? spare_next(u)
+						     : pike__uring_next(u);
 }
 
 void pike__uring_push(struct pike__uring *u)
@@ -198,7 +179,7 @@ static const char *ring_try(struct pike_queue *q, struct pike__uring *u)
 
 	if (pike__own_open(&u->own, q, pike__uring_watch))
 		return "eventfd";
-	sqe = ring_next(u); /* it is empty but for one */
+	sqe = pike__uring_next(u); /* it is empty but for one */
 	io_uring_prep_nop(sqe);
 	sqe->user_data = PIKE__URING_NOBODY;
 	if (sys_uring_enter(u->ring.ring_fd, pike__uring_publish(u), 1,

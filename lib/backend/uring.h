@@ -142,8 +142,45 @@ void pike__uring_show(struct pike_queue *q, bool now, int64_t next);
 /* How long to rest when the kernel has no memory, at first. */
 #define PIKE__URING_REST_NS 1000000
 
+static inline bool pike__uring_full(const struct pike__uring *u)
+{
+	const struct io_uring_sq *sq = &u->ring.sq;
+
+	return sq->sqe_tail - io_uring_smp_load_acquire(sq->khead) >=
+	       sq->ring_entries;
+}
+
+static inline struct io_uring_sqe *pike__uring_next(struct pike__uring *u)
+{
+	struct io_uring_sq *sq = &u->ring.sq;
+
+	return &sq->sqes[sq->sqe_tail++ & sq->ring_mask];
+}
+
 /* The next request to fill in, every field; null when out of memory. */
-struct io_uring_sqe *pike__uring_sqe(struct pike__uring *u);
+struct io_uring_sqe *pike__uring_sqe_any(struct pike__uring *u);
+
+/* While there are spare ones the ring is full, or made so by moving them. */
+static inline struct io_uring_sqe *pike__uring_sqe(struct pike__uring *u)
+{
+	return PIKE__SELDOM(u->spare_count || pike__uring_full(u))
+		   ? pike__uring_sqe_any(u)
+		   : pike__uring_next(u);
+}
+
+/* A plain transfer: what liburing's prep functions write, and all of it. */
+static inline void pike__uring_fill(struct io_uring_sqe *sqe, uint8_t opcode,
+    int64_t fd, const void *buf, size_t len, uint32_t flags, pike_id id)
+{
+	*sqe = (struct io_uring_sqe){
+	    .opcode = opcode,
+	    .fd = (int)fd,
+	    .addr = (uintptr_t)buf,
+	    .len = (uint32_t)len,
+	    .msg_flags = flags,
+	    .user_data = (uint64_t)id,
+	};
+}
 
 /* Entries of struct pike__backend (uring_op.c). */
 bool pike__uring_attempt(struct pike_queue *q, struct pike__handle *h,

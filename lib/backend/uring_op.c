@@ -117,10 +117,19 @@ static bool native(const struct pike__uring *u, const struct pike__handle *h,
 		   !(op->op_flags & PIKE_MSG_OOB));
 }
 
+/* A datagram is sent by a call at once, if there is room: as requests those of
+ * a lane would need an enter each. */
+static bool worth_a_call(const struct pike__handle *h, const struct pike_op *op)
+{
+	return h->kind == PIKE__SOCKET_PACKET &&
+	       pike__op_infos[op->opcode].lane == PIKE__WRITES &&
+	       op->opcode != PIKE_CONNECT;
+}
+
 bool pike__uring_attempt(struct pike_queue *q, struct pike__handle *h,
     const struct pike_op *op, size_t *moved, struct pike__result *r)
 {
-	return !native(q->backend_state, h, op) &&
+	return (!native(q->backend_state, h, op) || worth_a_call(h, op)) &&
 	       pike__reactor_attempt(q, h, op, moved, r);
 }
 
@@ -132,8 +141,8 @@ bool pike__uring_recv(struct pike_queue *q, struct pike__handle *h)
 
 	if (!sqe)
 		return false;
-	io_uring_prep_recv(sqe, (int)h->fd, h->own.op.buf, h->own.op.len, 0);
-	sqe->user_data = (uint64_t)h->own.id;
+	pike__uring_fill(sqe, IORING_OP_RECV, h->fd, h->own.op.buf,
+	    h->own.op.len, 0, h->own.id);
 	return true;
 }
 
@@ -143,9 +152,8 @@ bool pike__uring_send(struct pike_queue *q, struct pike__slot *slot)
 
 	if (!sqe)
 		return false;
-	io_uring_prep_send(sqe, (int)slot->handle->fd, slot->op.buf,
-	    slot->op.len, MSG_NOSIGNAL);
-	sqe->user_data = (uint64_t)slot->id;
+	pike__uring_fill(sqe, IORING_OP_SEND, slot->handle->fd, slot->op.buf,
+	    slot->op.len, MSG_NOSIGNAL, slot->id);
 	return true;
 }
 

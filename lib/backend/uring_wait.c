@@ -115,16 +115,16 @@ static inline bool own_answer(
 	       pike__uring_poured(q, h, cqe->res, cqe->flags);
 }
 
-/* Or the whole of a send. */
+/* Or the whole of a send: the head of its lane, as all that the kernel has. */
 static inline bool sole_answer(
     struct pike_queue *q, const struct io_uring_cqe *cqe)
 {
 	struct pike__slot *slot =
-	    pike__slot_find(&q->slots, (pike_id)cqe->user_data);
+	    pike__slot_at(&q->slots, (uint32_t)cqe->user_data);
 
-	if (!slot || slot->op.opcode != PIKE_SEND ||
-	    slot->state != PIKE__STARTED || slot->next || slot->prev ||
-	    slot->due || slot->moved || cqe->res < 0 ||
+	if ((uint64_t)slot->id != cqe->user_data ||
+	    slot->op.opcode != PIKE_SEND || slot->state != PIKE__STARTED ||
+	    slot->next || slot->due || slot->moved ||
 	    (size_t)cqe->res != slot->op.len)
 		return false;
 	pike__finish_sole(q, slot);
