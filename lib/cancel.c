@@ -106,15 +106,54 @@ static bool handle_ending(const struct pike__handle *h)
 	return false;
 }
 
-/* Whether what a cancel op was for has ended. */
-static bool cancel_ripe(struct pike_queue *q, const struct pike__slot *slot)
+/*
+ * The cancels of one op wait at their target, in a word that requests leave
+ * empty, through held, the newest first; those of a handle on the queue's list.
+ */
+static struct pike__slot *cancels_of(const struct pike__slot *target)
 {
-	const struct pike__handle *h;
+	return (struct pike__slot *)(uintptr_t)target->op.reserved[0];
+}
 
-	if (slot->op.u.cancel.id)
-		return !pike__op_find(q, slot->op.u.cancel.id);
+static void cancels_set(struct pike__slot *target, struct pike__slot *first)
+{
+	target->op.reserved[0] = (uintptr_t)first;
+}
+
+/* Where it shall wait: false when what it is for has ended. */
+static bool cancel_waits(struct pike_queue *q, struct pike__slot *slot)
+{
+	struct pike__slot *target;
+	struct pike__handle *h;
+
+	if (slot->op.u.cancel.id) {
+		target = pike__op_find(q, slot->op.u.cancel.id);
+		if (!target)
+			return false;
+		slot->held = cancels_of(target);
+		cancels_set(target, slot);
+		return true;
+	}
 	h = pike__handle_find(&q->handles, slot->op.handle);
-	return !h || !handle_ending(h);
+	if (!h || !handle_ending(h))
+		return false;
+	slot->held = q->cancels;
+	q->cancels = slot;
+	return true;
+}
+
+void pike__cancels_ripen(struct pike_queue *q, struct pike__slot *target)
+{
+	struct pike__slot *slot = cancels_of(target);
+
+	cancels_set(target, NULL);
+	while (slot) {
+		struct pike__slot *older = slot->held;
+
+		slot->held = q->ripe;
+		q->ripe = slot;
+		slot = older;
+	}
 }
 
 static void cancel_result(const struct pike__slot *slot, struct pike__result *r)
@@ -141,53 +180,53 @@ pike_id pike__submit_cancel(struct pike_queue *q, struct pike__slot *slot)
 		asked = h ? pike__end_all(q, h) : -PIKE_EBADF;
 	}
 	slot->moved = (size_t)(int64_t)asked;
-	if (asked == -PIKE_EINVAL || cancel_ripe(q, slot)) {
+	if (asked == -PIKE_EINVAL || !cancel_waits(q, slot)) {
 		cancel_result(slot, &r);
 		pike__finish(q, slot, &r);
-	} else {
-		slot->held = q->cancels;
-		q->cancels = slot;
 	}
 	return id;
 }
 
-/* Takes those whose targets have ended off the list: the oldest first. */
-static struct pike__slot *cancels_take_ripe(struct pike_queue *q)
+/* Those of a handle where nothing is ending any more: the oldest first. */
+static void handle_cancels_ripen(
+    struct pike_queue *q, const struct pike__handle *h)
 {
 	struct pike__slot **at = &q->cancels;
-	struct pike__slot *ripe = NULL;
 
+	if (h->self == h->name && handle_ending(h))
+		return;
 	while (*at) {
 		struct pike__slot *slot = *at;
 
-		if (!cancel_ripe(q, slot)) {
+		if (slot->op.handle != h->self &&
+		    pike__handle_find(&q->handles, slot->op.handle)) {
 			at = &slot->held;
 			continue;
 		}
 		*at = slot->held;
-		slot->held = ripe;
-		ripe = slot;
+		slot->held = q->ripe;
+		q->ripe = slot;
 	}
-	return ripe;
 }
 
-/* The end of a cancel op makes no other one ripe: the list is put away
- * meanwhile, so that the calls do not nest as deep as there are cancels. */
+/* The end of a cancel op makes no other one ripe. The list is put away, so
+ * that the calls do not nest as deep as there are cancels. */
 void pike__after(struct pike_queue *q, struct pike__handle *h)
 {
-	struct pike__slot *ripe = cancels_take_ripe(q);
-	struct pike__slot *waiting = q->cancels;
 	struct pike__slot *next;
 
-	q->cancels = NULL;
-	for (struct pike__slot *slot = ripe; slot; slot = next) {
+	if (q->cancels && h)
+		handle_cancels_ripen(q, h);
+	next = q->ripe;
+	q->ripe = NULL;
+	while (next) {
+		struct pike__slot *slot = next;
 		struct pike__result r;
 
 		next = slot->held;
 		cancel_result(slot, &r);
 		pike__finish(q, slot, &r);
 	}
-	q->cancels = waiting;
 	if (h && h->closing && !h->pending)
 		close_now(q, h);
 }

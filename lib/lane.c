@@ -119,6 +119,8 @@ static void retire(
 		    &q->slots, slot);
 	if (slot->paused)
 		pike__unpause(q, slot);
+	if (PIKE__SELDOM(slot->op.reserved[0]))
+		pike__cancels_ripen(q, slot);
 	if (slot->op.flags & PIKE_GROUP)
 		pike__group_find(q, slot->op.u.group.id)->users--;
 	if (h && slot->op.opcode != PIKE_CLOSE) {
@@ -177,7 +179,7 @@ void pike__finish(
 		lane_pump(q, h, &h->lane[lane]);
 	if (failed)
 		reads_fail(q, h);
-	if (q->cancels || (h && h->closing))
+	if (q->ripe || q->cancels || (h && h->closing))
 		pike__after(q, h);
 }
 

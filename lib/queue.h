@@ -41,7 +41,8 @@ struct pike_queue {
 	struct pike__timers realtime;
 	struct pike__slot *paused; /* through held, the oldest first */
 	struct pike__slot *paused_last;
-	struct pike__slot *cancels; /* that wait for their targets */
+	struct pike__slot *cancels; /* that wait for all of a handle */
+	struct pike__slot *ripe;    /* whose targets have ended */
 	uint32_t ops_max;
 	uint32_t features_off;
 	int32_t broken; /* the code why the system serves it no more; 0 */
@@ -287,6 +288,9 @@ void pike__lane_put(struct pike_queue *q, struct pike__slot *slot);
  */
 void pike__remember(struct pike__handle *h, const struct pike_op *op,
     unsigned lane, size_t moved, int why, int err);
+
+/* The cancels that waited for an op that has ended are ripe. */
+void pike__cancels_ripen(struct pike_queue *q, struct pike__slot *target);
 
 /* What an ended op leaves to do: its handle's close, cancels that waited. */
 void pike__after(struct pike_queue *q, struct pike__handle *h);

@@ -31,7 +31,7 @@ enum pike__slot_state {
 struct pike__slot {
 	struct pike_op op; /* as submitted; pointers may be to extra */
 	struct pike__slot *next, *prev; /* in a lane, a list or the free list */
-	struct pike__slot *held;        /* next of the paused or the cancels */
+	struct pike__slot *held;        /* next of the paused, or of cancels */
 	struct pike__handle *handle;
 	union pike__extra *extra;
 	pike_id id;     /* generation and index; while free, the next one's */

@@ -197,8 +197,7 @@ static ssize_t call(struct pike_queue *q, struct pike__handle *h,
 
 /* ---- the end of a call ---- */
 
-/* How many bytes the op asks for in all, as far as it matters. */
-static size_t op_total(const struct pike_op *op)
+size_t pike__posix_total(const struct pike_op *op)
 {
 	const struct pike_iovec *iov = op->buf;
 	size_t n = op->len;
@@ -208,6 +207,7 @@ static size_t op_total(const struct pike_op *op)
 	case PIKE_READV:
 	case PIKE_WRITEV:
 		break;
+	case PIKE_RECVMSG:
 	case PIKE_SENDMSG:
 		iov = ((const struct pike_msg *)op->buf)->iov;
 		n = ((const struct pike_msg *)op->buf)->iov_count;
@@ -339,7 +339,7 @@ static bool transferred(struct pike__handle *h, const struct pike_op *op,
 	if ((size_t)n < want)
 		lane_drained(h, op);
 	if ((op->flags & PIKE_ALL) && want && h->kind != PIKE__SOCKET_PACKET &&
-	    *moved != op_total(op)) {
+	    *moved != pike__posix_total(op)) {
 		*outcome = PIKE__BLOCKED;
 		return lane->state & PIKE__READY;
 	}

@@ -33,6 +33,9 @@ enum pike__outcome pike__posix_try(struct pike_queue *q, struct pike__handle *h,
 bool pike__posix_transferred(struct pike_queue *q, struct pike__handle *h,
     const struct pike_op *op, int64_t n, size_t *moved, struct pike__result *r);
 
+/* How many bytes a transfer asks for in all, as far as it matters. */
+size_t pike__posix_total(const struct pike_op *op);
+
 /* The same for a call that asked for want bytes of it and was made by somebody
  * else: n, or the negated error. False: it has to be called again. */
 bool pike__posix_took(struct pike__handle *h, const struct pike_op *op,

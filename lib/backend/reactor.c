@@ -166,8 +166,12 @@ static bool needs_ready(const struct pike__slot *slot)
 	case PIKE_CONNECT:
 	case PIKE_CONNECT_TO:
 		return slot->phase != 0;
-	default:
+	case PIKE_ACCEPT:
 		return true;
+	default: /* nothing can always be moved */
+		return slot->handle->kind == PIKE__SOCKET_PACKET ||
+		       (slot->op.flags & PIKE_GROUP) ||
+		       pike__posix_total(&slot->op) != 0;
 	}
 }
 

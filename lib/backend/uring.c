@@ -85,22 +85,53 @@ int pike__uring_watch(struct pike_queue *q, int fd, unsigned name)
 	return errno ? -1 : 0;
 }
 
+/*
+ * A poll of a file that knows none ends at once, every time. Which those are
+ * only epoll tells beforehand: 0 for a file that can be polled.
+ */
+static int unpollable(const struct pike__handle *h)
+{
+	struct epoll_event event = {0};
+	int epfd, err;
+
+	if (h->kind <= PIKE__PIPE)
+		return 0;
+	epfd = sys_epoll_create1(EPOLL_CLOEXEC);
+	if (epfd < 0)
+		return errno;
+	err =
+	    sys_epoll_ctl(epfd, EPOLL_CTL_ADD, (int)h->fd, &event) ? errno : 0;
+	sys_close(epfd);
+	return err;
+}
+
 int pike__uring_arm(struct pike_queue *q, struct pike__handle *h)
 {
+	int err = unpollable(h);
+
+	if (err)
+		return err;
 	return poll_for(pike__uring_of(q), (int)h->fd,
 	    (uint64_t)h->self | PIKE__URING_EDGE, PIKE__URING_EDGES);
+}
+
+/* Ends a poll, also one whose edge is on its way. */
+static void poll_end(struct pike__uring *u, pike_handle name)
+{
+	struct io_uring_sqe *sqe = pike__uring_sqe(u);
+
+	if (!sqe)
+		return;
+	io_uring_prep_cancel64(sqe, (uint64_t)name | PIKE__URING_EDGE, 0);
+	sqe->user_data = PIKE__URING_NOBODY;
 }
 
 /* At once: what polls a file keeps it open. */
 static void uring_disarm(struct pike_queue *q, struct pike__handle *h)
 {
 	struct pike__uring *u = pike__uring_of(q);
-	struct io_uring_sqe *sqe = pike__uring_sqe(u);
 
-	if (!sqe)
-		return;
-	io_uring_prep_poll_remove(sqe, (uint64_t)h->self | PIKE__URING_EDGE);
-	sqe->user_data = PIKE__URING_NOBODY;
+	poll_end(u, h->self);
 	pike__uring_push(u);
 }
 

@@ -228,15 +228,27 @@ static void hold_end(struct pike_queue *q, struct pike__handle *h)
 	pike__uring_again(q, slot);
 }
 
+#define CONNECTS                                                               \
+	(PIKE__URING_BIT(PIKE_CONNECT) | PIKE__URING_BIT(PIKE_CONNECT_TO))
+
 static void connected(struct pike_queue *q, struct pike__slot *slot, int res)
 {
+	struct pike__uring *u = pike__uring_of(q);
 	struct pike__handle *h = slot->handle;
 	pike_handle name = h->self;
 	struct pike__result r = {0};
 
 	pike__uring_msg_give(q->backend_state, slot);
 	h->flags &= (uint16_t)~PIKE__CONNECTING;
-	if (res < 0 && put_aside(q, slot, -res))
+	if (res == -EAGAIN) /* it is a lack of ports */
+		res = -EADDRNOTAVAIL;
+	if (res == -EINVAL && !(u->proven & CONNECTS)) {
+		/* Once and for all: the reactor does it as well. */
+		u->native &= ~CONNECTS;
+		pike__uring_again(q, slot);
+		return;
+	}
+	if ((res == -ECANCELED || res == -EINTR) && put_aside(q, slot, -res))
 		return;
 	if (res < 0)
 		pike__posix_error(&r, -res);

@@ -94,7 +94,7 @@ static bool native(const struct pike__uring *u, const struct pike__handle *h,
 		return false;
 	switch (op->opcode) {
 	case PIKE_POLL: /* of urgent data alone it would never tell */
-		return !(op->op_flags & PIKE_POLL_PRI);
+		return h->kind <= PIKE__PIPE && !(op->op_flags & PIKE_POLL_PRI);
 	case PIKE_ACCEPT:
 		return socket_op(h);
 	case PIKE_CONNECT:

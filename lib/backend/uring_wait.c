@@ -29,7 +29,7 @@ static void edge(struct pike_queue *q, const struct io_uring_cqe *cqe)
 
 	if (!h)
 		return;
-	if (!(cqe->flags & IORING_CQE_F_MORE) &&
+	if (!(cqe->flags & IORING_CQE_F_MORE) && events >= 0 &&
 	    (h->flags & PIKE__REGISTERED) && pike__uring_arm(q, h))
 		h->flags &= (uint16_t)~PIKE__REGISTERED;
 	/* What is told is what wakes whoever waits: any data wakes those who
@@ -200,7 +200,8 @@ void pike__uring_show(struct pike_queue *q, bool now, int64_t next)
 {
 	struct pike__uring *u = pike__uring_of(q);
 
-	if (pike__own_alarm(&u->own, q, next))
+	if (pike__own_alarm(&u->own, q, next) || u->lost_cancels ||
+	    (u->starved && pike__uring_will_feed(q)))
 		now = true;
 	if (u->spare_count || pike__uring_publish(u))
 		pike__uring_push(u);
