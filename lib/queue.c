@@ -271,7 +271,9 @@ void pike_queue_close(struct pike_queue *q)
 		while (atomic_load(&q->users))
 			pike__port_yield();
 		hold_everything(q);
-		while (end_everything(q))
+		/* If the system serves it no more there is nothing to wait
+		 * for. */
+		while (end_everything(q) && !q->broken)
 			q->backend->wait(q, -1);
 		drop_everything(q);
 	}

@@ -217,8 +217,13 @@ ssize_t pike__posix_recvmsg(struct pike__handle *h, const struct pike_op *op,
 		errno = EMSGSIZE;
 		return -1;
 	}
-	if (!cut.want && h->kind == PIKE__SOCKET_STREAM)
+	if (!cut.want && h->kind == PIKE__SOCKET_STREAM) {
+		if (op->opcode == PIKE_RECVMSG) {
+			((struct pike_msg *)op->buf)->fd_count = 0;
+			((struct pike_msg *)op->buf)->control_len = 0;
+		}
 		return 0;
+	}
 	m.msg_iov = cut.iov;
 	m.msg_iovlen = cut.n;
 	if (msg.addr) {

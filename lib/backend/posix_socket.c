@@ -392,8 +392,14 @@ static int shutdown_now(struct pike__handle *h, uint32_t which)
 	if (!(h->flags & PIKE__CONNECTED) &&
 	    sys_getpeername((int)h->fd, (struct sockaddr *)&sa, &len))
 		return -1;
-	if (sys_shutdown((int)h->fd, how) == 0)
+	if (sys_shutdown((int)h->fd, how) == 0) {
+		/* What comes after it in these directions ends at once. */
+		if (how != SHUT_WR)
+			h->lane[PIKE__READS].state |= PIKE__READY;
+		if (how != SHUT_RD)
+			h->lane[PIKE__WRITES].state |= PIKE__READY;
 		return 0;
+	}
 	/* There was a peer, and it has gone already. */
 	return errno == ENOTCONN && (h->flags & PIKE__CONNECTED) ? 0 : -1;
 }

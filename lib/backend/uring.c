@@ -288,7 +288,7 @@ static int uring_open(struct pike_queue *q, const struct pike_params *params,
 	u->own.alarm_fd = -1;
 	atomic_store(&u->own.shown_fd, -1);
 	u->ring.ring_fd = -1;
-	u->rest_ns = PIKE__URING_REST_NS;
+	u->rest_ns = u->ask_ns = PIKE__URING_REST_NS;
 	q->backend_state = u;
 	what = ring_open(q, u, params->features_off);
 	if (!what) {

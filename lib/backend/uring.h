@@ -24,7 +24,6 @@ enum {
 	PIKE__URING_HELD = 0x40,   /* waits for the handle's connect */
 	PIKE__URING_DETOUR = 0x20, /* the kernel could not: the reactor does it
 				    */
-	PIKE__URING_ASKED = 0x10,  /* its cancel was repeated */
 	PIKE__URING_MANY = 0x04,   /* its request is for many results */
 	PIKE__URING_POOR = 0x08    /* no handle is promised to it any more */
 };
@@ -46,7 +45,9 @@ struct pike__uring {
 	struct io_uring_sqe *spare;
 	uint32_t spare_cap;
 	uint32_t spare_first, spare_count;
-	bool lost_cancels; /* some found no memory: ask again */
+	bool lost_cancels; /* some were not found, or no memory for them */
+	int64_t ask_at;    /* when they are asked for again */
+	int64_t ask_ns;    /* how long that rests */
 	bool tells;        /* the ring's flags say that there is work */
 	int64_t rest_ns;   /* how long to wait until the kernel has memory */
 	bool multishot;    /* one request may have many answers */

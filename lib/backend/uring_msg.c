@@ -80,11 +80,17 @@ static int64_t vector_of(
 	default:
 		break;
 	}
-	if (slot->moved || !pike__cut(&cut, iov, n, 0))
-		return -1;
+	if (!pike__cut(&cut, iov, n, slot->moved)) {
+		/* A piece at a time: what is left of a vector has no other
+		 * place than here. */
+		if (!slot->moved)
+			return -1;
+		cut.n = cut.n ? 1 : 0;
+		cut.want = cut.n ? cut.iov[0].iov_len : 0;
+	}
 	m->header.msg_iov = cut.iov;
 	m->header.msg_iovlen = cut.n;
-	if (iov == &one) {
+	if (cut.n == 1) {
 		m->one = cut.iov[0];
 		m->header.msg_iov = &m->one;
 	}

@@ -370,6 +370,7 @@ static void cancel_ask(struct pike__uring *u, const struct pike__slot *slot)
 
 	if (!sqe) {
 		u->lost_cancels = true;
+		u->ask_at = 0;
 		return;
 	}
 	io_uring_prep_cancel64(sqe, (uint64_t)slot->id, 0);
@@ -385,15 +386,16 @@ void pike__uring_cancel(struct pike_queue *q, struct pike__slot *slot)
 }
 
 /*
- * Its answer is on the way, or a thread of the kernel's has it that is told
- * now; one may also have been on its way from one to the other. Once more is
- * enough for that.
+ * Its answer is on the way, or a thread of the kernel's has it, or it was on
+ * its way from one to the other: such a one is asked for until it has ended.
  */
 void pike__uring_not_found(struct pike_queue *q, struct pike__slot *slot)
 {
+	struct pike__uring *u = pike__uring_of(q);
+
 	if (slot->state != PIKE__ENDING || !(slot->phase & PIKE__IN_SYSTEM) ||
-	    (slot->phase & PIKE__URING_ASKED))
+	    u->lost_cancels)
 		return;
-	slot->phase |= PIKE__URING_ASKED;
-	cancel_ask(q->backend_state, slot);
+	u->lost_cancels = true;
+	u->ask_at = pike__time_after(pike__port_monotonic(), u->ask_ns);
 }

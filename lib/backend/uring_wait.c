@@ -169,18 +169,34 @@ static void take_answers(struct pike_queue *q)
 
 /* ---- waiting ---- */
 
-/* Asks again for what found no memory for its cancel. */
-static void find_cancels(struct pike_queue *q)
+static bool asks_again(struct pike_queue *q, struct pike__slot *slot)
+{
+	if (slot->state != PIKE__ENDING || !(slot->phase & PIKE__IN_SYSTEM))
+		return false;
+	pike__uring_cancel(q, slot);
+	return true;
+}
+
+/* Asks again for what was asked to end and did not, if it is time. How long
+ * the wait may last. */
+static int64_t find_cancels(struct pike_queue *q, int64_t timeout_ns)
 {
 	struct pike__uring *u = pike__uring_of(q);
+	int64_t left = u->ask_at ? u->ask_at - pike__port_monotonic() : 0;
+	bool any = false;
 
+	if (left > 0)
+		return timeout_ns < 0 || timeout_ns > left ? left : timeout_ns;
 	u->lost_cancels = false;
+	if (u->ask_ns < PIKE__URING_REST_NS * 64)
+		u->ask_ns *= 2;
 	for (uint32_t i = 0; i < q->slots.count; i++)
-		if (pike__slot_at(&q->slots, i)->state == PIKE__ENDING)
-			pike__uring_cancel(q, pike__slot_at(&q->slots, i));
+		any |= asks_again(q, pike__slot_at(&q->slots, i));
 	for (uint32_t i = 0; i < q->handles.count; i++)
-		if (q->handles.at[i]->own.state == PIKE__ENDING)
-			pike__uring_cancel(q, &q->handles.at[i]->own);
+		any |= asks_again(q, &q->handles.at[i]->own);
+	if (!any)
+		u->ask_ns = PIKE__URING_REST_NS;
+	return timeout_ns;
 }
 
 /* Whether the kernel has something to do or to give that is not in the ring of
@@ -285,7 +301,7 @@ static void wait_any(struct pike_queue *q, int64_t timeout_ns)
 	if (q->realtime.count && u->own.clock_fd < 0)
 		pike__own_watch_clock(&u->own, q);
 	if (u->lost_cancels)
-		find_cancels(q);
+		timeout_ns = find_cancels(q, timeout_ns);
 	timeout_ns = pike__reactor_before(q, timeout_ns);
 	if (u->starved && pike__uring_will_feed(q))
 		timeout_ns = 0;
