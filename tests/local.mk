@@ -87,6 +87,9 @@ fault_tests = \
 	tests/fault/alloc \
 	tests/fault/syscalls
 
+# Random programs on two backends at a time.
+differ_tests = tests/differ/differ
+
 # In the order of how long they take: the longest first.
 script_tests = \
 	tests/headers/headers.sh \
@@ -131,6 +134,21 @@ tests_conformance_memory_SOURCES = \
 	tests/conformance/memory.c \
 	tests/conformance/port_heap.h \
 	tests/conformance/port_heap_posix.c
+
+tests_differ_differ_SOURCES = \
+	tests/differ/arrive.c \
+	tests/differ/cancels.c \
+	tests/differ/compare.c \
+	tests/differ/differ.c \
+	tests/differ/differ.h \
+	tests/differ/links.c \
+	tests/differ/model.c \
+	tests/differ/program.c \
+	tests/differ/run.c \
+	tests/differ/shrink.c \
+	tests/differ/try.c \
+	tests/differ/world.c \
+	tests/differ/world.h
 
 seam_libs = libpike-test.la $(CHECK_LIBS) $(PTHREAD_LIBS)
 seam_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/lib -DPIKE_STATIC -DPIKE_SEAM
@@ -219,8 +237,10 @@ tests_fault_syscalls_CPPFLAGS = $(seam_cppflags)
 tests_fault_syscalls_LDADD = $(seam_libs)
 
 if ENABLE_TESTS
-check_PROGRAMS += $(conformance_tests) $(unit_tests) $(fault_tests)
-TESTS += $(script_tests) $(fault_tests) $(conformance_tests) $(unit_tests)
+check_PROGRAMS += $(conformance_tests) $(unit_tests) $(fault_tests) \
+	$(differ_tests)
+TESTS += $(script_tests) $(differ_tests) $(fault_tests) $(conformance_tests) \
+	$(unit_tests)
 endif
 
 # What tools/test runs with sanitizers, which do not bear to be traced as

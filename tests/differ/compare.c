@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* Two runs beside each other, in a child that may crash. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../conformance/port.h"
+#include "../conformance/port_proc.h"
+#include "differ.h"
+
+static struct {
+	const struct program *program;
+	const struct setup *how;
+	struct verdict *verdict;
+} job;
+
+static struct outcome outcomes[2];
+
+static void compare_fact(const struct fact *f, char *text, size_t size)
+{
+	snprintf(text, size,
+	    "%s of step %d, in step %d: res %lld (%s) err %d (%s) flags 0x%x "
+	    "sum %x",
+	    pike_opcode_name(f->opcode), f->of, f->step, (long long)f->res,
+	    f->res < 0 ? pike_error_name(f->res) : "", f->err,
+	    pike_error_name(f->err), f->flags, f->sum);
+}
+
+static void compare_facts(struct verdict *v)
+{
+	const struct outcome *a = &outcomes[0];
+	const struct outcome *b = &outcomes[1];
+	char text[2][200] = {"nothing", "nothing"};
+	int i = 0;
+
+	while (i < a->count && i < b->count &&
+	       memcmp(&a->facts[i], &b->facts[i], sizeof(a->facts[i])) == 0)
+		i++;
+	if (i == a->count && i == b->count)
+		return;
+	v->bad = true;
+	v->step = INT32_MAX;
+	for (int k = 0; k < 2; k++) {
+		const struct outcome *o = &outcomes[k];
+		if (i == o->count)
+			continue;
+		compare_fact(&o->facts[i], text[k], sizeof(text[k]));
+		if (o->facts[i].step < v->step)
+			v->step = o->facts[i].step;
+	}
+	snprintf(v->rule, sizeof(v->rule), "the same on both");
+	snprintf(v->text, sizeof(v->text), "%s 0x%x: %s; %s 0x%x: %s",
+	    job.how[0].backend, job.how[0].features_off, text[0],
+	    job.how[1].backend, job.how[1].features_off, text[1]);
+}
+
+static int compare_run(void *arg)
+{
+	struct verdict *v = job.verdict;
+
+	(void)arg;
+	for (int k = 0; k < 2; k++) {
+		const struct setup *how = &job.how[k];
+		snprintf(v->text, sizeof(v->text), "running on %s 0x%x",
+		    how->backend, how->features_off);
+		bool good = program_run(job.program, how, &outcomes[k]);
+		v->ops += outcomes[k].ops;
+		if (good)
+			continue;
+		v->bad = true;
+		v->step = outcomes[k].step;
+		snprintf(v->rule, sizeof(v->rule), "%s", outcomes[k].rule);
+		snprintf(v->text, sizeof(v->text), "%s 0x%x: %s: %s",
+		    how->backend, how->features_off, outcomes[k].rule,
+		    outcomes[k].text);
+		return 0;
+	}
+	compare_facts(v);
+	return 0;
+}
+
+void program_compare(
+    const struct program *p, const struct setup how[2], struct verdict *v)
+{
+	static struct verdict *shared;
+	const char *fork = getenv("CK_FORK");
+
+	if (!shared)
+		shared = port_shared(sizeof(*shared));
+	memset(shared, 0, sizeof(*shared));
+	job.program = p;
+	job.how = how;
+	job.verdict = shared;
+	fflush(NULL);
+	int ended = -2;
+	if (!fork || strcmp(fork, "no") != 0)
+		ended = port_fork(compare_run, NULL);
+	if (ended == -2)
+		ended = compare_run(NULL);
+	*v = *shared;
+	if (ended == 0)
+		return;
+	v->bad = true;
+	v->step = p->count;
+	snprintf(v->rule, sizeof(v->rule), "the program lives");
+	snprintf(v->text, sizeof(v->text), "died %.400s", shared->text);
+}

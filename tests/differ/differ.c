@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Runs random programs on pairs of backends: every backend with the first,
+ * and each with itself without its optional features. A program that does not
+ * come out alike is made small and printed.
+ *
+ * The environment: PIKE_TEST_BACKENDS, names with commas (all that the library
+ * has); PIKE_DIFFER_SEED, the first seed (without it: a few that are fixed,
+ * and one that is not); PIKE_DIFFER_COUNT, how many programs;
+ * PIKE_DIFFER_STEPS, of how many steps; PIKE_DIFFER_SHRINK, seconds to make one
+ * small (60; 0: as it is); PIKE_DIFFER_PAIR, only that one, counted from 0;
+ * CK_FORK=no, all in one process.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../conformance/port.h"
+#include "../conformance/port_proc.h"
+#include "differ.h"
+
+#define PAIRS_MAX  64
+#define NAMES_MAX  8
+#define FIXED      12
+#define STEPS      400
+#define SECOND_NS  INT64_C(1000000000)
+#define PATIENCE_S 10
+#define BAD_MAX    3
+
+static struct {
+	const char *names[NAMES_MAX];
+	int named;
+	struct setup pairs[PAIRS_MAX][2];
+	int count;
+} list;
+
+static struct program program;
+
+static uint64_t number_of(const char *name, uint64_t other)
+{
+	const char *text = getenv(name);
+
+	return text && text[0] ? strtoull(text, NULL, 0) : other;
+}
+
+static void list_names(void)
+{
+	static char names[256];
+	const char *wanted = getenv("PIKE_TEST_BACKENDS");
+
+	if (wanted && wanted[0]) {
+		snprintf(names, sizeof(names), "%s", wanted);
+		for (char *s = strtok(names, ","); s && list.named < NAMES_MAX;
+		     s = strtok(NULL, ","))
+			list.names[list.named++] = s;
+		return;
+	}
+	for (unsigned i = 0; pike_backend_at(i) && i < NAMES_MAX; i++)
+		list.names[list.named++] = pike_backend_at(i);
+}
+
+static void list_pair(
+    const char *one, uint32_t one_off, const char *other, uint32_t other_off)
+{
+	const int64_t patience = PATIENCE_S * SECOND_NS;
+
+	if (list.count == PAIRS_MAX)
+		return;
+	list.pairs[list.count][0] = (struct setup){one, one_off, patience};
+	list.pairs[list.count++][1] =
+	    (struct setup){other, other_off, patience};
+}
+
+/* The last name is the one that others are held against: backends are named
+ * in order of preference, and the plainest is the last. */
+static void list_pairs(void)
+{
+	const char *base = list.names[list.named - 1];
+
+	for (int i = 0; i < list.named - 1; i++)
+		list_pair(base, 0, list.names[i], 0);
+	for (int i = 0; i < list.named; i++)
+		list_pair(base, 0, list.names[i], PIKE_FEATURES_ALL);
+	for (int i = 0; i < list.named; i++)
+		for (uint32_t bit = 1; bit <= PIKE_FEATURES_ALL; bit <<= 1)
+			list_pair(base, 0, list.names[i], bit);
+}
+
+static void program_print(const struct program *p)
+{
+	char text[300];
+
+	for (int i = 0; i < p->count; i++) {
+		step_text(&p->steps[i], text, sizeof(text));
+		printf("  %3d  %s\n", i, text);
+	}
+}
+
+static void tell(const struct setup pair[2], struct verdict *v)
+{
+	uint64_t limit = number_of("PIKE_DIFFER_SHRINK", 60);
+
+	printf("seed %llu: step %d: %s\n", (unsigned long long)program.seed,
+	    v->step, v->text);
+	if (!limit)
+		return;
+	int runs =
+	    program_shrink(&program, pair, v, (int64_t)limit * SECOND_NS);
+	printf("smallest program (%d steps, after %d runs):\n", program.count,
+	    runs);
+	program_print(&program);
+	program_compare(&program, pair, v);
+	printf(
+	    "which gives: %s\n", v->bad ? v->text : "this time no difference");
+}
+
+/* Returns how many programs came out badly. */
+static int pair_run(int at, uint64_t seed, int count, int steps)
+{
+	const struct setup *pair = list.pairs[at];
+	int64_t ops = 0;
+	int bad = 0;
+
+	printf("%s 0x%x and %s 0x%x: %d programs of %d steps from seed %llu\n",
+	    pair[0].backend, pair[0].features_off, pair[1].backend,
+	    pair[1].features_off, count, steps, (unsigned long long)seed);
+	for (int i = 0; i < count && bad < BAD_MAX; i++) {
+		struct verdict v;
+		program_make(&program, seed + (uint64_t)i, steps);
+		program_compare(&program, pair, &v);
+		ops += v.ops;
+		if (!v.bad)
+			continue;
+		bad++;
+		tell(pair, &v);
+		printf("again: PIKE_DIFFER_SEED=%llu PIKE_DIFFER_STEPS=%d "
+		       "PIKE_DIFFER_PAIR=%d\n",
+		    (unsigned long long)(seed + (uint64_t)i), steps, at);
+	}
+	printf("%lld ops, %d bad programs\n", (long long)ops, bad);
+	return bad;
+}
+
+START_TEST(random_programs_come_out_alike)
+{
+	uint64_t seed = number_of("PIKE_DIFFER_SEED", 0);
+	int steps = (int)number_of("PIKE_DIFFER_STEPS", STEPS);
+	int count = (int)number_of("PIKE_DIFFER_COUNT", seed ? 1 : FIXED);
+	int bad = pair_run(_i, seed ? seed : 1, count, steps);
+
+	if (!seed)
+		bad += pair_run(_i, (uint64_t)port_wall(), 1, steps);
+	if (bad)
+		ck_abort_msg("%d programs did not come out alike", bad);
+}
+END_TEST
+
+int main(void)
+{
+	int from = 0;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	port_sigpipe_default();
+	list_names();
+	if (list.named == 0)
+		return EXIT_FAILURE;
+	list_pairs();
+	int to = list.count;
+	if (getenv("PIKE_DIFFER_PAIR")) {
+		from = (int)number_of("PIKE_DIFFER_PAIR", 0);
+		to = from + 1;
+	}
+	Suite *suite = suite_create("differ");
+	TCase *tcase = tcase_create("pairs");
+	tcase_set_timeout(tcase, (double)number_of("PIKE_DIFFER_LIMIT", 300));
+	tcase_add_loop_test(tcase, random_programs_come_out_alike, from, to);
+	suite_add_tcase(suite, tcase);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	int bad = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	for (int i = 0; i < list.named; i++)
+		printf("backend %s: %d cases, 0 skipped\n", list.names[i],
+		    to - from);
+	return bad ? EXIT_FAILURE : EXIT_SUCCESS;
+}
