@@ -389,8 +389,9 @@ static struct pike_op try_request(
 	a->trying = true;
 	a->len = s->n % 65;
 	/* What has no length may wait for an event, as said in world.h. */
-	if (a->len == 0 && w->attempt.tries++ > 0)
+	if (a->len == 0 && (w->attempt.tries > 0 || a->opcode == PIKE_RECVMSG))
 		a->len = 1;
+	w->attempt.tries++;
 	a->buf = some(64);
 	for (size_t i = 0; sends(a->opcode) && i < 64; i++)
 		a->buf[i] = serial_byte((uint32_t)w->step, i);
