@@ -94,7 +94,8 @@ static void arrived_bytes(
 	if (c->flags & PIKE_EOF) {
 		bool part = (a->flags & PIKE_ALL) && c->res > 0 &&
 			    (size_t)c->res < a->len;
-		if (!f->shut || c->err || (c->res && !part) || f->broken)
+		if (!f->shut || f->hard || c->err || (c->res && !part) ||
+		    f->broken)
 			act_fail(w, a, c, "an end that there is not");
 		f->eof = true;
 	} else if ((a->flags & PIKE_ALL) && c->res >= 0 && !c->err &&
@@ -299,12 +300,13 @@ void model_arrived(
 
 /* ------------------------------------------------------- what must come -- */
 
+/* Whether what is sent will be taken. */
 static bool act_receives(struct world *w, int link, int end)
 {
 	EACH_LIVE(w, a)
 	{
 		if (a->link == link && a->end == end && a->lane == LANE_READS)
-			return true;
+			return a->len > 0;
 	}
 	return false;
 }
@@ -329,7 +331,8 @@ static bool must_send(struct world *w, const struct act *a)
 	const struct flow *f = act_flow(w, a);
 	int64_t unread = f->sent_known - f->received;
 
-	if (f->reader_gone || f->cut || (a->after_shut && !f->maybe_shut))
+	/* One after a shutdown fails, but may wait for an event for that. */
+	if (f->reader_gone || f->cut)
 		return true;
 	if (act_messages(w, a) ? unread + f->sends <= SMALL_MESSAGES
 			       : unread + f->sending <= SMALL)

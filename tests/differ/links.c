@@ -4,6 +4,7 @@
 
 #include "world.h"
 
+#define TIGHT      65536
 #define UNREAD_MAX 32 /* datagrams: none may be dropped for want of room */
 
 /* -------------------------------------------------------------- opening -- */
@@ -70,7 +71,8 @@ static bool open_by_pike(struct world *w, pike_handle h[2])
 	return !w->out->failed;
 }
 
-void link_open(struct world *w, int link, enum kind kind)
+/* tight: with little room, so that sends have to wait. */
+void link_open(struct world *w, int link, enum kind kind, bool tight)
 {
 	struct link *l = &w->links[link];
 	pike_handle h[2];
@@ -86,8 +88,11 @@ void link_open(struct world *w, int link, enum kind kind)
 			kind = KIND_TCP;
 			port_tcp_pair(fd);
 		}
-		for (int i = 0; i < 2; i++)
+		for (int i = 0; i < 2; i++) {
+			if (tight && (kind == KIND_TCP || kind == KIND_UNIX))
+				port_buffers(fd[i], TIGHT);
 			h[i] = pike_adopt(w->q, fd[i], 0);
+		}
 	}
 	l->kind = kind;
 	l->open = true;
@@ -259,6 +264,7 @@ void link_close(struct world *w, int link, int end, bool reset)
 			       PIKE_SO_LINGER, &linger, sizeof(linger)));
 		l->flow[0].reset_ok = true;
 		l->flow[1].reset_ok = true;
+		l->flow[end].hard = !l->flow[end].shut;
 	}
 	struct act *a = act_of_link(w, PIKE_CLOSE, link, end, LANE_NONE);
 	pike_handle h = a->handle;
@@ -325,7 +331,7 @@ static void link_drain(struct world *w, int link)
 				    65536, 0, 0);
 		}
 		if (i == 9999)
-			world_fail(w, "what must come never comes",
+			world_fail(w, STUCK,
 			    "link %d (%s) does not come to rest", link,
 			    kind_names[l->kind]);
 	}

@@ -30,8 +30,8 @@ static const uint8_t weights[DO_KINDS] = {
     [DO_SEND] = 26,
     [DO_RECV] = 26,
     [DO_POLL] = 5,
-    [DO_SHUT] = 1,
-    [DO_CLOSE] = 1,
+    [DO_SHUT] = 2,
+    [DO_CLOSE] = 2,
     [DO_RESET] = 1,
     [DO_CANCEL] = 14,
     [DO_CANCEL_HANDLE] = 3,
@@ -139,9 +139,11 @@ size_t step_length(const struct step *s, enum kind kind)
 	    16, 16, 200, 200, 3000, 3000, 70000, 600000};
 	uint32_t n = s->n / 8;
 
-	/* With no room an empty message and the end look alike. */
+	/* With no room an empty message and the end look alike, and so does
+	 * an empty one that is the last of a sequence. */
 	if (kind_is_messages(kind))
-		return n % (s->n % 2 ? 1400 : 40) + (s->what == DO_RECV);
+		return n % (s->n % 2 ? 1400 : 40) +
+		       (s->what == DO_RECV || kind == KIND_SEQPACKET);
 	return (s->n % 256 == 0) ? 0 : 1 + n % most[s->n % 8];
 }
 

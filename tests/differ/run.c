@@ -27,7 +27,8 @@ static bool world_open(struct world *w)
 	for (int i = 0; i < LINKS; i++)
 		link_open(w, i,
 		    (enum kind)(
-			(w->program->seed + (unsigned)i) % KINDS_LINKED));
+			(w->program->seed + (unsigned)i) % KINDS_LINKED),
+		    w->program->seed & 1);
 	return true;
 }
 
@@ -37,7 +38,7 @@ static void world_settle(struct world *w)
 		enum kind kind = w->links[i].kind;
 		link_settle(w, i, false);
 		if (!w->links[i].open)
-			link_open(w, i, kind);
+			link_open(w, i, kind, i & 1);
 	}
 	door_settle(w);
 	EACH_LIVE(w, a)
@@ -58,7 +59,7 @@ static void settle_step(struct world *w, const struct step *s)
 	} else {
 		link_settle(w, link, false);
 		if (!w->links[link].open)
-			link_open(w, link, kind);
+			link_open(w, link, kind, s->n & 1);
 	}
 	world_sweep(w, 64);
 }
@@ -68,7 +69,7 @@ static void open_step(struct world *w, const struct step *s)
 	int link = s->a % LINKS;
 
 	link_settle(w, link, true);
-	link_open(w, link, step_link_kind(s));
+	link_open(w, link, step_link_kind(s), s->n & 1);
 }
 
 static void simple_step(struct world *w, const struct step *s)

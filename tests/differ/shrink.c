@@ -98,8 +98,8 @@ int program_shrink(struct program *p, const struct setup how[2],
 	int again = 0;
 
 	/* What never comes is waited for in each run that fails. */
-	quick[0].patience_ns /= 10;
-	quick[1].patience_ns /= 10;
+	quick[0].patience_ns /= 30;
+	quick[1].patience_ns /= 30;
 	s.until = port_monotonic() + limit_ns;
 	for (int i = 0; i < 3; i++)
 		again += shrink_fails(&s, p);

@@ -200,6 +200,9 @@ static void arrive(struct world *w, const struct pike_completion *c)
 		a->final = true;
 		w->live--;
 	}
+	/* A beat goes on for ever. */
+	if (a->opcode != PIKE_TIMER || a->final)
+		w->moved_at = port_monotonic();
 	model_arrived(w, a, c);
 	if (a->quiet)
 		*a->quiet = c->res;
@@ -247,10 +250,44 @@ void world_sweep(struct world *w, int keep)
 	}
 }
 
+/* Whether nothing has come for so long that nothing will. */
+static bool world_stuck(const struct world *w)
+{
+	return port_monotonic() - w->moved_at >= w->how->patience_ns;
+}
+
+/* Says what the model and the system know of it. */
+static void calm_failed(struct world *w, struct act *a)
+{
+	char text[200];
+
+	if (!a) {
+		world_fail(w, STUCK, "a post");
+		return;
+	}
+	act_text(a, text, sizeof(text));
+	if (a->link < 0) {
+		world_fail(w, STUCK, "%s", text);
+		return;
+	}
+	const struct link *l = &w->links[a->link];
+	const struct flow *f =
+	    &l->flow[a->lane == LANE_READS ? !a->end : a->end];
+	pike_fd fd = pike_fd_of(w->q, a->handle);
+	world_fail(w, STUCK,
+	    "%s, %s: sent %lld, being sent %lld, received %lld; the system "
+	    "says%s%s",
+	    text, kind_names[l->kind], (long long)f->sent_known,
+	    (long long)f->sending, (long long)f->received,
+	    fd >= 0 && port_is_readable(fd) ? " readable" : "",
+	    fd >= 0 && port_is_writable(fd) ? " writable" : "");
+}
+
 /* Reaps until all has come that must come. */
 void world_calm(struct world *w)
 {
 	batch_flush(w);
+	w->moved_at = port_monotonic();
 	while (!w->out->failed) {
 		struct act *due = NULL;
 		EACH_LIVE(w, a)
@@ -260,29 +297,24 @@ void world_calm(struct world *w)
 		}
 		if (!due && w->posts_seen == w->posted)
 			return;
-		int64_t began = port_monotonic();
-		if (world_reap(w, 64, w->how->patience_ns) != 0)
-			continue;
+		world_reap(w, 64, w->how->patience_ns);
 		/* A wake may have ended the wait. */
-		if (port_monotonic() - began < w->how->patience_ns)
+		if (!world_stuck(w))
 			continue;
-		char text[200] = "a post";
-		if (due)
-			act_text(due, text, sizeof(text));
-		world_fail(w, "what must come never comes", "%s", text);
+		calm_failed(w, due);
 	}
 }
 
 /* Waits until the act of that place is over. */
 void world_await(struct world *w, int index)
 {
+	w->moved_at = port_monotonic();
 	while (!w->out->failed && !w->acts[index]->final) {
-		int64_t began = port_monotonic();
-		if (world_reap(w, 64, w->how->patience_ns) != 0 ||
-		    port_monotonic() - began < w->how->patience_ns)
+		world_reap(w, 64, w->how->patience_ns);
+		if (!world_stuck(w))
 			continue;
-		world_fail(w, "what must come never comes", "%s",
-		    pike_opcode_name(w->acts[index]->opcode));
+		world_fail(
+		    w, STUCK, "%s", pike_opcode_name(w->acts[index]->opcode));
 	}
 	w->acts[index]->quiet = NULL;
 }

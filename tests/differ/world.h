@@ -11,6 +11,7 @@
 #include "../conformance/port_proc.h"
 #include "differ.h"
 
+#define STUCK      "what must come never comes"
 #define BATCH_MAX  16
 #define IOVS       3
 #define NS_A_MS    INT64_C(1000000)
@@ -89,6 +90,7 @@ struct flow {
 	bool maybe_shut; /* it was cancelled */
 	bool reader_gone;
 	bool reset_ok; /* a reset may come, and take bytes */
+	bool hard;     /* there will be a reset, and no end */
 	bool cut;      /* a cancelled send has moved a part */
 	bool eof;      /* the end was seen */
 	bool broken;   /* a reset was seen */
@@ -145,6 +147,7 @@ struct world {
 	struct attempt attempt;
 	pike_handle fence[2];
 	pike_fd fence_fd[2];
+	int64_t moved_at; /* when something came */
 	int64_t posted, posts_seen;
 	uint32_t serial;
 	struct pike_op batch_ops[BATCH_MAX];
@@ -191,7 +194,7 @@ void flow_reset(struct flow *f);
 void flow_settled(struct world *w, int link, int from);
 
 /* links.c */
-void link_open(struct world *w, int link, enum kind kind);
+void link_open(struct world *w, int link, enum kind kind, bool tight);
 void link_settle(struct world *w, int link, bool anew);
 void link_send(struct world *w, const struct step *s);
 void link_recv(struct world *w, const struct step *s);
