@@ -5,6 +5,7 @@
 #include "world.h"
 
 #define TIGHT      65536
+#define ROUNDS_MAX 1000
 #define UNREAD_MAX 32 /* datagrams: none may be dropped for want of room */
 
 /* -------------------------------------------------------------- opening -- */
@@ -317,7 +318,7 @@ static void link_drain(struct world *w, int link)
 	struct link *l = &w->links[link];
 	bool more = true;
 
-	for (int i = 0; more && i < 10000 && !w->out->failed; i++) {
+	for (int i = 0; more && i < ROUNDS_MAX && !w->out->failed; i++) {
 		more = false;
 		world_calm(w);
 		for (int from = 0; from < 2; from++) {
@@ -330,7 +331,7 @@ static void link_drain(struct world *w, int link)
 							 : PIKE_RECV,
 				    65536, 0, 0);
 		}
-		if (i == 9999)
+		if (i == ROUNDS_MAX - 1)
 			world_fail(w, STUCK,
 			    "link %d (%s) does not come to rest", link,
 			    kind_names[l->kind]);

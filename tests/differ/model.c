@@ -40,7 +40,7 @@ void flow_reset(struct flow *f)
 
 static void flow_sends(struct flow *f, uint32_t serial, size_t len)
 {
-	if (f->first + f->count == f->room) {
+	if (f->first && f->first + f->count == f->room) {
 		memmove(f->sent, f->sent + f->first,
 		    sizeof(*f->sent) * (size_t)f->count);
 		f->first = 0;
