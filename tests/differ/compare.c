@@ -26,32 +26,92 @@ static void compare_fact(const struct fact *f, char *text, size_t size)
 	    pike_error_name(f->err), f->flags, f->sum);
 }
 
-static void compare_facts(struct verdict *v)
+/* The fact of o that ended the op of that step. */
+static const struct fact *compare_find(
+    const struct outcome *o, int from, int32_t of)
 {
-	const struct outcome *a = &outcomes[0];
-	const struct outcome *b = &outcomes[1];
-	char text[2][200] = {"nothing", "nothing"};
-	int i = 0;
+	for (int i = from; i < o->count; i++) {
+		if (o->facts[i].of == of)
+			return &o->facts[i];
+	}
+	return NULL;
+}
 
-	while (i < a->count && i < b->count &&
-	       memcmp(&a->facts[i], &b->facts[i], sizeof(a->facts[i])) == 0)
-		i++;
-	if (i == a->count && i == b->count)
-		return;
+/*
+ * Whether the first difference is that an op that can only fail said so at
+ * once here, and there waited for an event: both are allowed.
+ */
+static bool compare_late(const int at[2])
+{
+	for (int k = 0; k < 2; k++) {
+		const struct outcome *o = &outcomes[k];
+		if (at[k] == o->count)
+			continue;
+		const struct fact *f = &o->facts[at[k]];
+		if (f->res >= 0 || f->err == PIKE_ECANCELED)
+			continue;
+		const struct fact *g =
+		    compare_find(&outcomes[!k], at[!k], f->of);
+		if (g && g->step >= f->step &&
+		    (g->err == PIKE_ECANCELED || g->err == f->err))
+			return true;
+	}
+	return false;
+}
+
+static int compare_skip(const struct outcome *o, int at, uint32_t attempt)
+{
+	while (at < o->count && o->facts[at].attempt <= attempt)
+		at++;
+	return at;
+}
+
+static void compare_differ(struct verdict *v, const int at[2])
+{
+	char text[2][200] = {"nothing", "nothing"};
+
 	v->bad = true;
 	v->step = INT32_MAX;
 	for (int k = 0; k < 2; k++) {
 		const struct outcome *o = &outcomes[k];
-		if (i == o->count)
+		if (at[k] == o->count)
 			continue;
-		compare_fact(&o->facts[i], text[k], sizeof(text[k]));
-		if (o->facts[i].step < v->step)
-			v->step = o->facts[i].step;
+		compare_fact(&o->facts[at[k]], text[k], sizeof(text[k]));
+		if (o->facts[at[k]].step < v->step)
+			v->step = o->facts[at[k]].step;
 	}
 	snprintf(v->rule, sizeof(v->rule), "the same on both");
 	snprintf(v->text, sizeof(v->text), "%s 0x%x: %s; %s 0x%x: %s",
 	    job.how[0].backend, job.how[0].features_off, text[0],
 	    job.how[1].backend, job.how[1].features_off, text[1]);
+}
+
+/* What comes late makes what follows on the same thing another story. */
+static void compare_facts(struct verdict *v)
+{
+	const struct outcome *o = outcomes;
+	bool strict = getenv("PIKE_DIFFER_STRICT") != NULL;
+	int at[2] = {0, 0};
+
+	for (;;) {
+		while (at[0] < o[0].count && at[1] < o[1].count &&
+		       memcmp(&o[0].facts[at[0]], &o[1].facts[at[1]],
+			   sizeof(struct fact)) == 0) {
+			at[0]++;
+			at[1]++;
+		}
+		if (at[0] == o[0].count && at[1] == o[1].count)
+			return;
+		if (strict || at[0] == o[0].count || at[1] == o[1].count ||
+		    !compare_late(at))
+			break;
+		uint32_t attempt = o[0].facts[at[0]].attempt;
+		if (o[1].facts[at[1]].attempt < attempt)
+			attempt = o[1].facts[at[1]].attempt;
+		for (int k = 0; k < 2; k++)
+			at[k] = compare_skip(&o[k], at[k], attempt);
+	}
+	compare_differ(v, at);
 }
 
 static int compare_run(void *arg)

@@ -129,8 +129,8 @@ struct fact {
 	uint16_t flags;
 	int32_t err;
 	int64_t res;
-	uint32_t sum;  /* of the bytes that came */
-	uint32_t zero; /* facts are compared as memory */
+	uint32_t sum;     /* of the bytes that came */
+	uint32_t attempt; /* counts DO_TRY_OPEN */
 };
 
 #define FACTS_MAX 20000

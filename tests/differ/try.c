@@ -63,6 +63,7 @@ void try_fact(
 	memset(&f, 0, sizeof(f));
 	f.step = w->step;
 	f.of = a->step;
+	f.attempt = w->attempts;
 	f.opcode = a->opcode;
 	f.flags = (uint16_t)c->flags;
 	f.res = c->res;
@@ -208,6 +209,7 @@ void try_open(struct world *w, const struct step *s)
 	if (w->out->failed)
 		return;
 	memset(&w->attempt, 0, sizeof(w->attempt));
+	w->attempts++;
 	w->attempt.caller = -1;
 	w->attempt.kind = kind;
 	if (kind < KINDS_LINKED)

@@ -147,6 +147,7 @@ struct world {
 	struct attempt attempt;
 	pike_handle fence[2];
 	pike_fd fence_fd[2];
+	uint32_t attempts;
 	int64_t moved_at; /* when something came */
 	int64_t posted, posts_seen;
 	uint32_t serial;
