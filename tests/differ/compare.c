@@ -52,8 +52,8 @@ static bool compare_late(const int at[2])
 			continue;
 		const struct fact *g =
 		    compare_find(&outcomes[!k], at[!k], f->of);
-		if (g && g->step >= f->step &&
-		    (g->err == PIKE_ECANCELED || g->err == f->err))
+		if (!g || (g->step >= f->step &&
+			      (g->err == PIKE_ECANCELED || g->err == f->err)))
 			return true;
 	}
 	return false;

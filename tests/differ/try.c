@@ -80,8 +80,12 @@ void try_fact(
 		if (f.res < 0)
 			f.res = -PIKE_ECONNRESET;
 	}
-	/* How many changes there are is a matter of time. */
-	if (t->vague || (a->opcode == PIKE_POLL && (c->flags & PIKE_MORE)))
+	/* Who has waited for long may come too late to see it, and an error is
+	 * there until somebody has taken it. */
+	if (a->opcode == PIKE_POLL && f.res > 0 && (f.res & PIKE_POLL_HUP))
+		f.res &= ~(int64_t)PIKE_POLL_ERR;
+	if (t->vague || (a->opcode == PIKE_POLL && f.step != f.of) ||
+	    (c->flags & PIKE_MORE && a->opcode == PIKE_POLL))
 		return;
 	if (out->count == FACTS_MAX)
 		return;
