@@ -27,6 +27,7 @@
 #define SECOND_NS  INT64_C(1000000000)
 #define PATIENCE_S 10
 #define BAD_MAX    3
+#define PRINT_MAX  100 /* more says nothing to anybody */
 
 static struct {
 	const char *names[NAMES_MAX];
@@ -109,7 +110,8 @@ static void tell(const struct setup pair[2], struct verdict *v)
 	    program_shrink(&program, pair, v, (int64_t)limit * SECOND_NS);
 	printf("smallest program (%d steps, after %d runs):\n", program.count,
 	    runs);
-	program_print(&program);
+	if (program.count <= PRINT_MAX)
+		program_print(&program);
 	program_compare(&program, pair, v);
 	printf(
 	    "which gives: %s\n", v->bad ? v->text : "this time no difference");

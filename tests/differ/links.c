@@ -10,17 +10,21 @@
 
 /* -------------------------------------------------------------- opening -- */
 
-/* Connected UDP sockets. */
+/*
+ * Connected UDP sockets, bound by connecting: a port that is bound for reuse
+ * may be somebody else's too, who then gets the datagrams.
+ */
 static void udp_pair(pike_fd fd[2])
 {
-	struct pike_addr addr[2];
+	struct pike_addr addr = port_loopback(PIKE_AF_INET);
 
+	addr.port = 9;
 	for (int i = 0; i < 2; i++) {
-		addr[i] = port_loopback(PIKE_AF_INET);
-		fd[i] = port_bound(&addr[i], PIKE_SOCK_DGRAM, 0);
+		fd[i] = port_socket(PIKE_AF_INET, PIKE_SOCK_DGRAM);
+		port_connect_with(fd[i], &addr);
+		port_name(fd[i], false, &addr);
 	}
-	for (int i = 0; i < 2; i++)
-		port_connect_with(fd[i], &addr[!i]);
+	port_connect_with(fd[0], &addr);
 }
 
 /* False: the system has no such thing. */
