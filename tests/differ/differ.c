@@ -8,8 +8,9 @@
  * has); PIKE_DIFFER_SEED, the first seed (without it: a few that are fixed,
  * and one that is not); PIKE_DIFFER_COUNT, how many programs;
  * PIKE_DIFFER_STEPS, of how many steps; PIKE_DIFFER_SHRINK, seconds to make one
- * small (60; 0: as it is); PIKE_DIFFER_PAIR, only that one, counted from 0;
- * CK_FORK=no, all in one process.
+ * small (20; 0: as it is); PIKE_DIFFER_PAIR, only that one, counted from 0;
+ * PIKE_DIFFER_LIMIT, seconds that a pair may take; PIKE_DIFFER_STRICT, also
+ * errors that one tells later than the other; CK_FORK=no, all in one process.
  */
 #include <check.h>
 #include <stdio.h>
@@ -26,7 +27,7 @@
 #define STEPS      400
 #define SECOND_NS  INT64_C(1000000000)
 #define PATIENCE_S 10
-#define BAD_MAX    3
+#define BAD_MAX    1
 #define PRINT_MAX  100 /* more says nothing to anybody */
 
 static struct {
@@ -100,7 +101,7 @@ static void program_print(const struct program *p)
 
 static void tell(const struct setup pair[2], struct verdict *v)
 {
-	uint64_t limit = number_of("PIKE_DIFFER_SHRINK", 60);
+	uint64_t limit = number_of("PIKE_DIFFER_SHRINK", 20);
 
 	printf("seed %llu: step %d: %s\n", (unsigned long long)program.seed,
 	    v->step, v->text);
