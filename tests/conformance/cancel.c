@@ -187,9 +187,14 @@ CASE(cancel_of_a_send_that_moved_nothing_leaves_the_stream_whole)
 	fence(rig);
 	ck_assert_int_eq(pike_cancel(rig->q, b), 0);
 	expect_error(rig, b, PIKE_ECANCELED);
-	while ((n = port_read(fd[1], got, sizeof(got))) > 0)
-		total += n;
-	ck_assert_int_eq(total, full);
+	/* No more than there was: what is sent meanwhile comes behind it. */
+	for (; total < full; total += n) {
+		size_t most = sizeof(got);
+		if (full - total < (int64_t)most)
+			most = (size_t)(full - total);
+		n = port_read(fd[1], got, most);
+		ck_assert_int_gt(n, 0);
+	}
 	expect_one(rig, a, 4, 0, 0);
 	expect_one(rig, c, 4, 0, 0);
 	peer_read(rig, fd[1], got, 8);

@@ -396,7 +396,8 @@ CASE(a_storm_of_timers_does_not_starve_io)
 		ck_assert_int_gt(pike_reap(rig->q, done, 1, 0), 0);
 		pike_submit(rig->q, &timer);
 		ck_assert_int_eq(port_write(peer, "x", 1), 1);
-		port_wait_readable(pike_fd_of(rig->q, h));
+		/* It has arrived; the system may have taken it already. */
+		port_settle(peer);
 		for (int reaps = 0; id > 0; reaps++) {
 			ck_assert_int_lt(reaps, 1000);
 			int n = pike_reap(rig->q, done, 4 * TIMERS, -1);
