@@ -179,17 +179,14 @@ static int backend_open(struct pike_queue *q, const struct pike_params *p)
 	return known ? -PIKE_ENOTSUP : -PIKE_EINVAL;
 }
 
-int pike_queue_open(struct pike_queue **out, const struct pike_params *params)
+/* Why there is no queue goes to report, unless it is null. */
+static int queue_open(
+    struct pike_queue **out, const struct pike_params *p, char *report)
 {
-	static const struct pike_params defaults;
-	const struct pike_params *p = params ? params : &defaults;
 	struct pike_queue *q;
-	int error;
+	int error = params_check(p);
 
-	if (!out)
-		return -PIKE_EINVAL;
 	*out = NULL;
-	error = params_check(p);
 	if (!error)
 		error = pike__port_init();
 	if (error)
@@ -204,6 +201,8 @@ int pike_queue_open(struct pike_queue **out, const struct pike_params *params)
 	if (!error)
 		error = backend_open(q, p);
 	if (error) {
+		if (report)
+			memcpy(report, q->report, sizeof q->report);
 		memory_close(q);
 		atomic_store(&q->born, PIKE__DEAD);
 		q->quick = q->calm = PIKE__DEAD;
@@ -215,6 +214,14 @@ int pike_queue_open(struct pike_queue **out, const struct pike_params *params)
 	atomic_store(&q->open, true);
 	*out = q;
 	return 0;
+}
+
+int pike_queue_open(struct pike_queue **out, const struct pike_params *params)
+{
+	static const struct pike_params defaults;
+
+	return out ? queue_open(out, params ? params : &defaults, NULL)
+		   : -PIKE_EINVAL;
 }
 
 /* ---- closing ---- */
@@ -353,11 +360,15 @@ static void report_probe(char *report, size_t size)
 {
 	for (unsigned i = 0; pike_backend_at(i); i++) {
 		struct pike_params p = {.backend = pike_backend_at(i)};
+		char why[PIKE__REPORT_SIZE] = "";
+		size_t used = strlen(report);
 		struct pike_queue *q;
-		int error = pike_queue_open(&q, &p);
+		int error = queue_open(&q, &p, why);
 
 		if (error == 0)
 			report_line(report, size, p.backend, "available");
+		else if (*why) /* its own words */
+			snprintf(report + used, size - used, "%s", why);
 		else
 			report_line(
 			    report, size, p.backend, pike_error_text(error));

@@ -87,7 +87,7 @@ START_TEST(open_says_of_all_without_a_queue)
 	char text[128];
 
 	ck_assert_int_gt(pike_backend_report(NULL, text, sizeof text), 0);
-	ck_assert_str_eq(text, "refused: not supported\nscript: available\n");
+	ck_assert_str_eq(text, "refused: says no\nscript: available\n");
 	ck_assert_int_eq(pike_backend_report(NULL, NULL, 0), strlen(text));
 	ck_assert_int_eq(pike_backend_report(NULL, NULL, 1), -PIKE_EINVAL);
 }
