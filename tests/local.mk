@@ -90,6 +90,13 @@ fault_tests = \
 # Random programs on two backends at a time.
 differ_tests = tests/differ/differ
 
+# About io_uring, by its name.
+uring_tests =
+if HAVE_URING
+uring_tests += \
+	tests/uring/blocked
+endif
+
 # In the order of how long they take: the longest first.
 script_tests = \
 	tests/headers/headers.sh \
@@ -236,10 +243,15 @@ tests_fault_syscalls_SOURCES = tests/fault/syscalls.c $(fault_sources)
 tests_fault_syscalls_CPPFLAGS = $(seam_cppflags)
 tests_fault_syscalls_LDADD = $(seam_libs)
 
+# The library as it is installed.
+tests_uring_blocked_SOURCES = tests/uring/blocked.c tests/unit/unit.h
+tests_uring_blocked_LDADD = libpike.la $(CHECK_LIBS) $(PTHREAD_LIBS)
+
 if ENABLE_TESTS
 check_PROGRAMS += $(conformance_tests) $(unit_tests) $(fault_tests) \
-	$(differ_tests)
-TESTS += $(script_tests) $(differ_tests) $(fault_tests) $(conformance_tests) \
+	$(differ_tests) $(uring_tests)
+TESTS += $(script_tests) $(differ_tests) $(fault_tests) $(uring_tests) \
+	$(conformance_tests) \
 	$(unit_tests)
 endif
 
@@ -248,7 +260,7 @@ endif
 # handlers when it sees fit; and under valgrind, where the longest take too
 # long and signals do not interrupt.
 sanitizer_tests = $(filter-out tests/conformance/memory,\
-	$(fault_tests) $(conformance_tests) $(unit_tests))
+	$(fault_tests) $(uring_tests) $(conformance_tests) $(unit_tests))
 if ENABLE_EXAMPLES
 sanitizer_tests += tests/examples/run.sh
 endif
