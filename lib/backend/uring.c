@@ -206,6 +206,7 @@ static const char *ring_try(struct pike_queue *q, struct pike__uring *u)
 	struct io_uring_sqe *sqe;
 	struct io_uring_cqe *cqe;
 	unsigned head, n = 0;
+	int r;
 	bool good = false;
 
 	if (pike__own_open(&u->own, q, pike__uring_watch))
@@ -213,8 +214,11 @@ static const char *ring_try(struct pike_queue *q, struct pike__uring *u)
 	sqe = pike__uring_next(u); /* it is empty but for one */
 	io_uring_prep_nop(sqe);
 	sqe->user_data = PIKE__URING_NOBODY;
-	if (sys_uring_enter(u->ring.ring_fd, pike__uring_publish(u), 1,
-		IORING_ENTER_GETEVENTS, NULL, 0) < 0)
+	do {
+		r = sys_uring_enter(u->ring.ring_fd, pike__uring_publish(u), 1,
+		    IORING_ENTER_GETEVENTS, NULL, 0);
+	} while (r < 0 ? errno == EINTR : pike__uring_publish(u) > 0);
+	if (r < 0)
 		return "io_uring_enter";
 	errno = ENOSYS;
 	io_uring_for_each_cqe(&u->ring, head, cqe)
@@ -299,7 +303,14 @@ static int uring_open(struct pike_queue *q, const struct pike_params *params,
 	snprintf(reason, size, "%s: %s", what, pike_error_text(r.err));
 	uring_close(q, false);
 	/* However small: this backend is not to be had here. */
-	return r.err == PIKE_ENOMEM ? -PIKE_ENOTSUP : -r.err;
+	switch (r.err) {
+	case PIKE_ENOMEM:
+	case PIKE_EAGAIN:
+	case PIKE_EBUSY:
+		return -PIKE_ENOTSUP;
+	default:
+		return -r.err;
+	}
 }
 
 /* ---- what pollable shows ---- */
