@@ -134,9 +134,12 @@ void pike__own_raise(struct pike__own *own)
 void pike__own_lower(struct pike__own *own)
 {
 	uint64_t count;
+	ssize_t done;
 
-	own->shown = sys_read(own->shown_fd, &count, sizeof count) < 0 &&
-		     errno != EAGAIN;
+	do {
+		done = sys_read(own->shown_fd, &count, sizeof count);
+	} while (done < 0 && errno == EINTR);
+	own->shown = done < 0 && errno != EAGAIN;
 }
 
 void pike__own_event(struct pike__own *own, struct pike_queue *q, unsigned name)
