@@ -52,6 +52,7 @@ struct pike__uring {
 	int64_t rest_ns;   /* how long to wait until the kernel has memory */
 	bool multishot;    /* one request may have many answers */
 	bool buffer_rings; /* groups are the kernel's */
+	bool zero_copy;    /* the kernel can send without a copy */
 	bool starved;      /* an op may wait for a buffer */
 	bool poured;       /* a receive has had many answers */
 	uint64_t native;   /* bits of the opcodes that are the kernel's */
@@ -106,6 +107,13 @@ static inline int pike__uring_flags(const struct pike_op *op)
 	if (op->opcode >= PIKE_READ && op->opcode <= PIKE_WRITEV)
 		return 0;
 	return pike__posix_msg_flags(op->op_flags);
+}
+
+static inline bool pike__uring_zero_copy(const struct pike__uring *u,
+    const struct pike__handle *h, const struct pike_op *op)
+{
+	return (op->flags & PIKE_ZERO_COPY) && u->zero_copy &&
+	       h->family != PIKE_AF_UNIX;
 }
 
 /* A transfer that takes a message (uring_msg.c). */

@@ -281,7 +281,14 @@ bool pike__uring_answer(
 		connected(q, slot, res);
 		return true;
 	default:
+		if (more) { /* the memory is not free yet */
+			slot->shots = (uint32_t)res;
+			return true;
+		}
 		slot->phase &= (uint8_t)~PIKE__IN_SYSTEM;
+		if (flags & IORING_CQE_F_NOTIF)
+			res = (int32_t)slot->shots;
+		slot->shots = 0;
 		transferred(q, slot, res);
 		return true;
 	}

@@ -134,7 +134,10 @@ enum pike__given pike__uring_give_message(struct pike__uring *u,
 	given = message_fill(slot, m, r);
 	if (given == PIKE__GIVEN) {
 		sqe = pike__uring_sqe(u);
-		if (sqe && slot->lane == PIKE__WRITES)
+		if (sqe && pike__uring_zero_copy(u, h, &slot->op))
+			io_uring_prep_sendmsg_zc(sqe, (int)h->fd, &m->header,
+			    (unsigned)flags | MSG_NOSIGNAL);
+		else if (sqe && slot->lane == PIKE__WRITES)
 			io_uring_prep_sendmsg(sqe, (int)h->fd, &m->header,
 			    (unsigned)flags | MSG_NOSIGNAL);
 		else if (sqe)

@@ -53,6 +53,9 @@ void pike__uring_learn(struct pike_queue *q, uint32_t features_off)
 	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
 		if (io_uring_opcode_supported(probe, requests[i].request))
 			u->native |= PIKE__URING_BIT(requests[i].opcode);
+	u->zero_copy = !(features_off & PIKE_FEATURE_ZERO_COPY) &&
+		       io_uring_opcode_supported(probe, IORING_OP_SEND_ZC) &&
+		       io_uring_opcode_supported(probe, IORING_OP_SENDMSG_ZC);
 	io_uring_free_probe(probe);
 	if ((u->native & PIKE__URING_BIT(PIKE_RECV)) &&
 	    (u->native & PIKE__URING_BIT(PIKE_SEND)))
@@ -123,7 +126,7 @@ static bool worth_a_call(const struct pike__handle *h, const struct pike_op *op)
 {
 	return h->kind == PIKE__SOCKET_PACKET &&
 	       pike__op_infos[op->opcode].lane == PIKE__WRITES &&
-	       op->opcode != PIKE_CONNECT;
+	       op->opcode != PIKE_CONNECT && !(op->flags & PIKE_ZERO_COPY);
 }
 
 bool pike__uring_attempt(struct pike_queue *q, struct pike__handle *h,
@@ -172,7 +175,10 @@ static enum pike__given give_buffer(struct pike__uring *u,
 	sqe = pike__uring_sqe(u);
 	if (!sqe)
 		return pike__uring_no_memory(r);
-	if (sends)
+	if (sends && pike__uring_zero_copy(u, h, &slot->op))
+		io_uring_prep_send_zc(sqe, (int)h->fd, buf,
+		    pike__uring_part(slot), flags | MSG_NOSIGNAL, 0);
+	else if (sends)
 		io_uring_prep_send(sqe, (int)h->fd, buf, pike__uring_part(slot),
 		    flags | MSG_NOSIGNAL);
 	else
