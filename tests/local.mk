@@ -264,6 +264,10 @@ sanitizer_tests = $(filter-out tests/conformance/memory,\
 if ENABLE_EXAMPLES
 sanitizer_tests += tests/examples/run.sh
 endif
+# For each set of features: all but those that take longest and say nothing of
+# them.
+mask_tests = $(filter-out tests/conformance/cancel_race \
+	tests/conformance/badrandom,$(conformance_tests))
 not_for_valgrind = \
 	tests/conformance/cancel_race \
 	tests/conformance/eintr \
