@@ -117,6 +117,18 @@ struct pike_addr port_nobody(void)
 	return addr;
 }
 
+/* What was interrupted goes on by itself, and cannot be called again. */
+static int port_connect_end(pike_fd fd)
+{
+	int code = 0;
+	socklen_t len = sizeof(code);
+
+	port_wait_writable(fd);
+	MUST(getsockopt((int)fd, SOL_SOCKET, SO_ERROR, &code, &len) == 0);
+	errno = code;
+	return code;
+}
+
 pike_fd port_connect(const struct pike_addr *addr, int type)
 {
 	pike_fd fd = port_socket(addr->family, type);
@@ -125,7 +137,8 @@ pike_fd port_connect(const struct pike_addr *addr, int type)
 
 	if (fd < 0)
 		return fd;
-	if (connect((int)fd, (struct sockaddr *)&sa, len) < 0) {
+	if (connect((int)fd, (struct sockaddr *)&sa, len) < 0 &&
+	    !(errno == EINTR && port_connect_end(fd) == 0)) {
 		int code = port_code();
 		port_close(fd);
 		return code;
