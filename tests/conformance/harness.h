@@ -29,8 +29,9 @@
  *
  * The environment: PIKE_TEST_BACKENDS, names with commas (all that the
  * library has); PIKE_TEST_FEATURES_OFF, a number for params.features_off;
- * PIKE_TEST_CASE, runs only the cases whose names contain it. For each
- * backend the program prints a line
+ * PIKE_TEST_CASE, runs only the cases whose names contain it;
+ * PIKE_TEST_SCALE, a number by which the most repetitive cases repeat less.
+ * For each backend the program prints a line
  *
  *	backend NAME: N cases, N skipped
  *

@@ -84,8 +84,13 @@ const struct port_poller *port_poller_at(unsigned i);
  */
 unsigned port_fd_limit(unsigned want);
 
-/* By what a build is so much slower than usual that tests which do a thing a
- * million times should do it less often; 1: it is not. */
+/*
+ * By what tests that do a thing thousands of times should do it less often:
+ * port_fewer is what the environment asks for (PIKE_TEST_SCALE, for machines
+ * that are emulated), port_slow that times what the build costs; 1: as often
+ * as ever.
+ */
+unsigned port_fewer(void);
 unsigned port_slow(void);
 
 /* How often the process has gone to sleep so far. */

@@ -420,9 +420,17 @@ unsigned port_fd_limit(unsigned want)
 #	define PROC_SLOW 1
 #endif
 
+unsigned port_fewer(void)
+{
+	const char *scale = getenv("PIKE_TEST_SCALE");
+	unsigned fewer = scale ? (unsigned)strtoul(scale, NULL, 10) : 1;
+
+	return fewer > 1 ? fewer : 1;
+}
+
 unsigned port_slow(void)
 {
-	return PROC_SLOW;
+	return PROC_SLOW * port_fewer();
 }
 
 int64_t port_sleeps(void)
