@@ -29,6 +29,19 @@ struct uring_group {
 
 /* ---- rings of buffers ---- */
 
+/*
+ * What the kernel calls a group. Linux 6.1 keeps the first 64 names in a table
+ * of its own and does not set their place in the ring back when they are given
+ * anew: the next ring would be read from where the last one ended. (Those of
+ * the last 64 groups, of 65536, are among them.)
+ */
+#define NAMES_KEPT 64
+
+static uint16_t kernel_name(const struct pike__group *g)
+{
+	return (uint16_t)(g->id + NAMES_KEPT);
+}
+
 static void ring_add(struct uring_group *ug, const struct pike__group *g,
     uint32_t index, unsigned at)
 {
@@ -71,7 +84,7 @@ int pike__uring_group_open(struct pike_queue *q, struct pike__group *g)
 		return -PIKE_ENOMEM;
 	reg.ring_addr = (uintptr_t)ug->ring;
 	reg.ring_entries = entries;
-	reg.bgid = (uint16_t)g->id;
+	reg.bgid = kernel_name(g);
 	if (sys_uring_buf_ring(&u->ring, &reg)) {
 		u->buffer_rings = false;
 		pike__free(ug);
@@ -93,7 +106,7 @@ void pike__uring_group_close(struct pike_queue *q, struct pike__group *g)
 	if (!ug)
 		return;
 	if (!pike__queue_usable(q))
-		sys_uring_buf_ring_end(&u->ring, (int)g->id);
+		sys_uring_buf_ring_end(&u->ring, kernel_name(g));
 	pike__free(ug);
 	g->ring = NULL;
 }
@@ -158,7 +171,7 @@ bool pike__uring_give_grouped(struct pike_queue *q, struct pike__slot *slot)
 	if (slot->phase & PIKE__URING_MANY)
 		sqe->ioprio |= IORING_RECV_MULTISHOT;
 	sqe->flags |= IOSQE_BUFFER_SELECT;
-	sqe->buf_group = (uint16_t)g->id;
+	sqe->buf_group = kernel_name(g);
 	sqe->user_data = (uint64_t)slot->id;
 	return true;
 }
