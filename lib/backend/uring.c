@@ -151,7 +151,11 @@ static const struct pike__poller uring_poller = {
 
 /* ---- opening and closing ---- */
 
-/* The best way to run a ring that a kernel may know, then lesser ones. */
+/*
+ * The best way to run a ring that a kernel may know, then lesser ones. The last
+ * came with Linux 5.18: before it, to register an eventfd waits until no
+ * request is in flight, so pike_pollable would have to wait for all of them.
+ */
 static const uint32_t ladder[] = {
     IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
 	IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
@@ -160,7 +164,6 @@ static const uint32_t ladder[] = {
     IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
 	IORING_SETUP_SUBMIT_ALL,
     IORING_SETUP_SUBMIT_ALL,
-    0,
 };
 
 #define RUNGS (sizeof ladder / sizeof *ladder)
@@ -244,8 +247,12 @@ static const char *ring_open(
 	struct io_uring_params p;
 	struct io_uring_sq *sq = &u->ring.sq;
 
-	if (ring_setup(u, features_off, &p))
-		return "io_uring_setup";
+	if (ring_setup(u, features_off, &p)) {
+		if (errno != EINVAL)
+			return "io_uring_setup";
+		errno = ENOSYS;
+		return "the kernel is too old: flags";
+	}
 	if ((p.features & NEEDED) != NEEDED) {
 		errno = ENOSYS;
 		return "the kernel is too old: features";
