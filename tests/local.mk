@@ -286,6 +286,10 @@ thread_tests = $(filter-out $(not_for_tsan),$(conformance_tests)) \
 	tests/unit/inbox tests/unit/signals_storm
 valgrind_tests = $(filter-out $(not_for_valgrind),$(unit_tests) $(conformance_tests))
 
+# For tools/vm, which builds and runs them elsewhere.
+list-tests:
+	@printf '%s\n' $(conformance_tests) $(unit_tests) $(fault_tests)
+
 # What hangs shall fail, what is only slow on a busy machine shall not: all
 # limits of time are three times what the tests say.
 TEST_EXTENSIONS = .sh
@@ -321,4 +325,6 @@ installcheck-local:
 EXTRA_DIST += \
 	$(script_tests) \
 	tests/install/consumer.c \
-	tests/support/summary
+	tests/support/summary \
+	tests/vm/init.c \
+	tests/vm/left-out

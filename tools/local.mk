@@ -14,4 +14,6 @@ EXTRA_DIST += \
 	tools/check-style \
 	tools/demo \
 	tools/setup-lib.sh \
-	tools/test
+	tools/test \
+	tools/vm \
+	tools/vm-fetch

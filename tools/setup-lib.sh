@@ -58,6 +58,21 @@ setup_test() {
   need xz-utils has xz
 }
 
+# Other kernels and processors.  Not gcc-multilib: it cannot be had beside a
+# compiler for another processor.
+setup_vm() {
+  need cpio has cpio
+  need gcc-aarch64-linux-gnu has aarch64-linux-gnu-gcc
+  need gcc-s390x-linux-gnu has s390x-linux-gnu-gcc
+  need libc6-dev-arm64-cross test -e /usr/aarch64-linux-gnu/lib/libc.a
+  need libc6-dev-s390x-cross test -e /usr/s390x-linux-gnu/lib/libc.a
+  need libsubunit-dev has_module libsubunit
+  need qemu-system-arm has qemu-system-aarch64
+  need qemu-system-misc has qemu-system-s390x
+  need qemu-system-x86 has qemu-system-x86_64
+  need qemu-user has qemu-s390x
+}
+
 setup_list() {
   setup_missing=
   for setup_group do
