@@ -52,11 +52,15 @@ PIKE__COLD struct io_uring_sqe *pike__uring_sqe_any(struct pike__uring *u)
 
 void pike__uring_push(struct pike__uring *u)
 {
+	int taken;
+
 	do {
 		pike__uring_spare_move(u);
-	} while (sys_uring_enter(u->ring.ring_fd, pike__uring_publish(u), 0,
-		     IORING_ENTER_GETEVENTS, NULL, 0) > 0 &&
-		 u->spare_count);
+		taken = sys_uring_enter(u->ring.ring_fd, pike__uring_publish(u),
+		    0, IORING_ENTER_GETEVENTS, NULL, 0);
+	} while (taken < 0 ? errno == EINTR
+			   : taken > 0 && (u->spare_count ||
+					      pike__uring_publish(u) > 0));
 }
 
 /* ---- the poller ---- */
