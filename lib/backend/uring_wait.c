@@ -34,8 +34,12 @@ static void edge(struct pike_queue *q, const struct io_uring_cqe *cqe)
 		h->flags &= (uint16_t)~PIKE__REGISTERED;
 	/* What is told is what wakes whoever waits: any data wakes those who
 	 * wait for urgent ones. */
-	if (events > 0 && ((events & POLLPRI) || h->lane[PIKE__POLLS].head))
-		events = pike__posix_ask((int)h->fd, PIKE__URING_EDGES);
+	if (events > 0 && ((events & POLLPRI) || h->lane[PIKE__POLLS].head)) {
+		int asked = pike__posix_ask((int)h->fd, PIKE__URING_EDGES);
+
+		if (asked >= 0)
+			events = asked;
+	}
 	if (events < 0)
 		return;
 	if (!pike__reactor_received(q, name, (unsigned)events))
