@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include <check.h>
+#include <string.h>
 
 #include "../unit/unit.h"
 #include "memory.h"
@@ -38,7 +39,10 @@ static void play(const struct scenario *s, int blocks, bool abandon)
 	if (run.refused && run.refused != -PIKE_ENOMEM)
 		kernel_blame("allocation %u fails: open says %s",
 		    memory.fail_at, pike_error_name(run.refused));
-	if (memory.failed && !run.told[PIKE_ENOMEM] && !run.refused)
+	/* Where the kernel is asked there may be another way that needs none:
+	 * then all went well. */
+	if (memory.failed && !run.told[PIKE_ENOMEM] && !run.refused &&
+	    (run.gave_up || !strcmp(stage->backend, "epoll")))
 		kernel_blame("allocation %u fails: the application was not "
 			     "told",
 		    memory.fail_at);
@@ -46,7 +50,7 @@ static void play(const struct scenario *s, int blocks, bool abandon)
 
 START_TEST(each_allocation_fails)
 {
-	const struct scenario *s = &scenarios[_i];
+	const struct scenario *s = stage_take(_i);
 	int blocks = begin(s);
 
 	run.scarce = true;
@@ -59,7 +63,7 @@ START_TEST(each_allocation_fails)
 		memory.for_good = true;
 		play(s, blocks, false);
 	}
-	printf("%s: %u allocations\n", s->name, memory.calls);
+	printf("%s, %s: %u allocations\n", stage->name, s->name, memory.calls);
 	ck_assert_uint_ge(memory.calls, 5);
 }
 END_TEST
@@ -74,7 +78,7 @@ static void no_more_memory(struct run *r)
 START_TEST(nothing_is_allocated_once_warm)
 {
 	static const struct kernel_plan none;
-	const struct scenario *s = &scenarios[_i];
+	const struct scenario *s = stage_take(_i);
 	int blocks = begin(s);
 
 	run_scenario(s, &none, &run, false, no_more_memory);
@@ -85,14 +89,12 @@ END_TEST
 
 int main(void)
 {
+	const TTest *const tests[] = {
+	    each_allocation_fails, nothing_is_allocated_once_warm};
 	Suite *suite = suite_create("alloc");
-	TCase *tests = tcase_create("alloc");
 
-	tcase_add_loop_test(
-	    tests, each_allocation_fails, 0, (int)scenario_count);
-	tcase_add_loop_test(
-	    tests, nothing_is_allocated_once_warm, 0, (int)scenario_count);
-	suite_add_tcase(suite, tests);
+	for (unsigned i = 0; i < COUNT(tests); i++)
+		stages_add(suite, tests[i]);
 
 	SRunner *runner = srunner_create(suite);
 

@@ -26,6 +26,13 @@
 	E(EACCES, EALREADY, EBADF, ECONNRESET, EDESTADDRREQ, EFAULT, EINVAL,   \
 	    EISCONN, EMSGSIZE, ENOBUFS, ENOMEM, ENOTCONN, ENOTSOCK,            \
 	    EOPNOTSUPP, EPIPE, ENETUNREACH, BAR, EAGAIN, EINTR)
+#define ERRORS_ASK_RECV                                                        \
+	EBADF, ECONNREFUSED, EFAULT, ENOMEM, ENOTCONN, ENOTSOCK, ECONNRESET,   \
+	    ETIMEDOUT, EHOSTUNREACH, BAR, EAGAIN, EINTR, ECANCELED
+#define ERRORS_ASK_SEND                                                        \
+	EACCES, EBADF, ECONNRESET, EDESTADDRREQ, EFAULT, EISCONN, EMSGSIZE,    \
+	    ENOBUFS, ENOMEM, ENOTCONN, ENOTSOCK, EPIPE, ENETUNREACH, BAR,      \
+	    EAGAIN, EINTR, ECANCELED
 #define ERRORS_READ EBADF, EFAULT, EINVAL, EIO, EISDIR
 #define ERRORS_WRITE                                                           \
 	EBADF, EDESTADDRREQ, EDQUOT, EFAULT, EFBIG, EINVAL, EIO, ENOSPC,       \
@@ -94,6 +101,29 @@ static const struct kernel_errors kernel_errors[] = {
     ROW(timerfd_create, 0, EINVAL, EMFILE, ENFILE, ENODEV, ENOMEM, EPERM),
     ROW(timerfd_settime, 0, EBADF, ECANCELED, EFAULT, EINVAL),
     ROW(clock_gettime, 0, EFAULT, EINVAL),
+    /* What a kernel that lacks something of a ring says is seen by nobody. */
+    ROW(uring_setup, 0, EPERM, ENOSYS, EACCES, EMFILE, ENFILE, EINVAL, ENOMEM,
+	EFAULT),
+    ROW(uring_dontfork, 0, EINVAL, ENOMEM, EBUSY),
+    ROW(uring_eventfd, 1, EINVAL, EMFILE, ENOMEM, ENXIO),
+    ROW(uring_buf_ring, 0, BAR, EINVAL, EEXIST, ENOMEM, EFAULT),
+    ROW(uring_buf_ring_end, 0, BAR, EINVAL, ENOENT),
+    ROW(uring_probe, 0, BAR, EINVAL, ENOMEM, EPERM),
+    /* Others would end the queue. */
+    ROW(uring_enter, 0, BAR, EINTR, EAGAIN, EBUSY, ENOMEM),
+    /* Answers: of these the library knows another way, or asks again. */
+    ROW(ask_accept, 1, EBADF, EFAULT, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOTSOCK,
+	EPERM, ESOCKTNOSUPPORT, EPROTONOSUPPORT, ETIMEDOUT, BAR,
+	ERRORS_ACCEPTED, EAGAIN, EINTR, ECANCELED),
+    ROW(ask_connect, 1, EACCES, EPERM, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT,
+	EBADF, ECONNREFUSED, EFAULT, ENETUNREACH, ENOTSOCK, EPROTOTYPE,
+	ETIMEDOUT, ENOMEM, BAR, EAGAIN, EINTR, ECANCELED),
+    ROW(ask_recv, 1, ERRORS_ASK_RECV),
+    ROW(ask_recvmsg, 1, ERRORS_ASK_RECV),
+    ROW(ask_send, 1, ERRORS_ASK_SEND),
+    ROW(ask_sendmsg, 1, ERRORS_ASK_SEND),
+    ROW(ask_poll, 1, EBADF, ENOMEM, BAR, EAGAIN, EINTR, ECANCELED),
+    ROW(ask_edge, 0, BAR, EINTR, ECANCELED),
 };
 
 #undef ROW

@@ -134,9 +134,17 @@ bool kernel_fails(enum kernel_call call, int fd)
 	return error != 0;
 }
 
+bool kernel_is_over(void)
+{
+	return state.is_over;
+}
+
 bool kernel_was_for(int opcode)
 {
 	switch (state.failing) {
+	case CALL_ask_accept:
+	case CALL_ask_recv:
+	case CALL_ask_recvmsg:
 	case CALL_accept4:
 	case CALL_recv:
 	case CALL_recvmsg:
@@ -145,10 +153,13 @@ bool kernel_was_for(int opcode)
 		return opcode == PIKE_ACCEPT || opcode == PIKE_READ ||
 		       opcode == PIKE_READV || opcode == PIKE_RECV ||
 		       opcode == PIKE_RECVFROM || opcode == PIKE_RECVMSG;
+	case CALL_ask_connect:
 	case CALL_connect:
 	case CALL_getpeername:
 	case CALL_getsockopt:
 		return opcode == PIKE_CONNECT || opcode == PIKE_CONNECT_TO;
+	case CALL_ask_send:
+	case CALL_ask_sendmsg:
 	case CALL_send:
 	case CALL_sendmsg:
 	case CALL_writev:
@@ -156,6 +167,7 @@ bool kernel_was_for(int opcode)
 		return opcode == PIKE_WRITE || opcode == PIKE_WRITEV ||
 		       opcode == PIKE_SEND || opcode == PIKE_SENDTO ||
 		       opcode == PIKE_SENDMSG;
+	case CALL_ask_poll:
 	case CALL_poll:
 		return opcode == PIKE_POLL;
 	default:

@@ -47,6 +47,14 @@ static void look_again(int fd)
 		watch[fd].again = true;
 }
 
+bool kernel_looks_again(int fd)
+{
+	bool again = watch[fd].again;
+
+	watch[fd].again = false;
+	return again;
+}
+
 static void make_edges(int epfd)
 {
 	for (int fd = 0; fd < KERNEL_DESCRIPTORS; fd++) {
@@ -134,8 +142,10 @@ static int fake_close(int fd)
 {
 	int error = kernel_turn(CALL_close, fd);
 
-	if (fd >= 0 && fd < KERNEL_DESCRIPTORS)
+	if (fd >= 0 && fd < KERNEL_DESCRIPTORS) {
 		memset(&watch[fd], 0, sizeof *watch);
+		kernel_ring_closed(fd);
+	}
 	if (real.close(fd) < 0)
 		kernel_blame("descriptor %d is closed, but not open", fd);
 	if (!error)
@@ -144,7 +154,7 @@ static int fake_close(int fd)
 	return -1;
 }
 
-static size_t cut(int fd, size_t len)
+size_t kernel_cut(int fd, size_t len)
 {
 	if (!kernel.plan.one_byte || len < 2 || !is_stream(fd))
 		return len;
@@ -158,7 +168,7 @@ static ssize_t fake_recv(int fd, void *buf, size_t len, int flags)
 		kernel_blame("recv would block");
 	if (transfer_fails(CALL_recv, fd))
 		return -1;
-	return real.recv(fd, buf, cut(fd, len), flags);
+	return real.recv(fd, buf, kernel_cut(fd, len), flags);
 }
 
 static ssize_t fake_send(int fd, const void *buf, size_t len, int flags)
@@ -167,7 +177,7 @@ static ssize_t fake_send(int fd, const void *buf, size_t len, int flags)
 		kernel_blame("send would block, or raise SIGPIPE");
 	if (transfer_fails(CALL_send, fd))
 		return -1;
-	return real.send(fd, buf, cut(fd, len), flags);
+	return real.send(fd, buf, kernel_cut(fd, len), flags);
 }
 
 /* The first bytes of a vector that are not none, or all. */
@@ -178,7 +188,7 @@ static struct iovec *vector_cut(
 
 	for (size_t i = 0; i < *n; i++)
 		len += iov[i].iov_len;
-	if (cut(fd, len) == len)
+	if (kernel_cut(fd, len) == len)
 		return (struct iovec *)(uintptr_t)iov;
 	while (!iov->iov_len)
 		iov++;
@@ -469,6 +479,7 @@ void kernel_install(void)
 	pike__sys.getpeername = fake_getpeername;
 	pike__sys.isatty = fake_isatty;
 	pike__sys.pthread_sigmask = fake_pthread_sigmask;
+	kernel_ring_install(&real);
 }
 
 void kernel_look(struct kernel_descriptors *d)

@@ -9,6 +9,15 @@ enum kernel_call {
 #define SYS(result, name, parameters, arguments) CALL_##name,
 #include "backend/sys.def"
 #undef SYS
+	/* Requests to the kernel, each of which has an answer. */
+	CALL_ask_accept,
+	CALL_ask_connect,
+	CALL_ask_recv,
+	CALL_ask_send,
+	CALL_ask_recvmsg,
+	CALL_ask_sendmsg,
+	CALL_ask_poll,
+	CALL_ask_edge, /* of the library's own */
 	CALLS
 };
 
@@ -20,5 +29,15 @@ bool kernel_fails(enum kernel_call call, int fd);
 
 /* No poller knows any descriptor. */
 void kernel_watch_none(void);
+/* Whether a descriptor's readiness is to be told again; it is told now. */
+bool kernel_looks_again(int fd);
+/* How many bytes of so many a stream moves at a time. */
+size_t kernel_cut(int fd, size_t len);
+/* The run is over: nothing is made to happen. */
+bool kernel_is_over(void);
+
+/* Rings (kernel_ring.c): what the system's calls are. */
+void kernel_ring_install(const struct pike__sys *system);
+void kernel_ring_closed(int fd);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "alloc.h"
 #include "memory.h"
+#include "run.h"
 
 /* More than the closed queues whose structs the library keeps. */
 #define QUEUES_KEPT 80
@@ -38,7 +39,7 @@ void memory_install(void)
 {
 	pike__realloc_hook = memory_realloc;
 	for (int i = 0; i < QUEUES_KEPT; i++) {
-		static const struct pike_params params = {.backend = "epoll"};
+		const struct pike_params params = {.backend = stage->backend};
 		struct pike_queue *q;
 
 		ck_assert_int_eq(pike_queue_open(&q, &params), 0);

@@ -7,6 +7,7 @@
 #ifndef PIKE_TESTS_RUN_H
 #define PIKE_TESTS_RUN_H
 
+#include <check.h>
 #include <pike.h>
 #include <stdbool.h>
 
@@ -59,6 +60,21 @@ struct scenario {
 	bool is_all_timed;
 	bool is_long; /* and says little new: each call fails in one way */
 };
+
+/* A way to play all of them. */
+struct stage {
+	const char *name;
+	const char *backend;
+	uint32_t features_off;
+	bool tiny; /* see kernel.h */
+};
+
+extern const struct stage *stage; /* that is played on: the first */
+
+/* Adds a test of all scenarios, once for each stage, as that stage's case. */
+void stages_add(Suite *suite, const TTest *test);
+/* Takes the stage and the scenario of a loop's number. */
+const struct scenario *stage_take(int number);
 
 extern const struct scenario scenarios[];
 extern const unsigned scenario_count;

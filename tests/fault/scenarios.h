@@ -66,6 +66,11 @@ static inline struct pike_op op_how(int opcode, pike_handle h, uint32_t how)
 	return op;
 }
 
+/*
+ * What an op points to is static: a scenario that ends early leaves it pending,
+ * and it is the library's, or the kernel's, until it has ended.
+ */
+
 /* A listening socket, or a bound one, and where: 0 when there is none. */
 pike_handle listen_at(
     struct run *run, const char *text, int type, struct pike_addr *at);

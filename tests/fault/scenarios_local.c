@@ -24,12 +24,15 @@ static void play_descriptors(struct run *run)
 	struct run_op *got;
 	pike_handle a, b;
 	int fd[2], sent[2];
-	char in[4] = "", text[] = "abc";
-	struct pike_iovec out_iov = {text, 3}, in_iov = {in, sizeof in};
-	pike_fd out_fds[2], in_fds[1] = {-1};
-	struct pike_msg out = {.iov = &out_iov, .iov_count = 1, .fds = out_fds};
-	struct pike_msg msg = {.iov = &in_iov, .iov_count = 1, .fds = in_fds};
+	static char in[4], text[] = "abc";
+	static struct pike_iovec out_iov = {text, 3}, in_iov = {in, sizeof in};
+	static pike_fd out_fds[2], in_fds[1];
+	static struct pike_msg out, msg;
 
+	in_fds[0] = -1;
+	out =
+	    (struct pike_msg){.iov = &out_iov, .iov_count = 1, .fds = out_fds};
+	msg = (struct pike_msg){.iov = &in_iov, .iov_count = 1, .fds = in_fds};
 	pair_make(SOCK_STREAM, fd);
 	a = run_adopt(run, fd[0]);
 	b = run_adopt(run, fd[1]);
@@ -81,7 +84,8 @@ static void play_unix(struct run *run)
 	struct pike_addr at;
 	struct run_op *last;
 	pike_handle reader, writer;
-	char name[64], buf[8];
+	static char buf[8];
+	char name[64];
 
 	snprintf(name, sizeof name, "unix:@pike-fault-%ld", (long)getpid());
 	reader = listen_at(run, name, PIKE_SOCK_DGRAM, &at);
@@ -105,8 +109,8 @@ static void play_unix(struct run *run)
 
 static void play_packets(struct run *run)
 {
+	static char buf[8];
 	pike_handle a, b;
-	char buf[8];
 	int fd[2];
 
 	pair_make(SOCK_SEQPACKET, fd);
@@ -198,7 +202,8 @@ static void play_terminal(struct run *run)
 {
 	struct run_op *got;
 	pike_handle user, program;
-	char buf[16], path[64];
+	static char buf[16];
+	char path[64];
 	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 
 	ck_assert_int_ge(master, 0);
@@ -376,8 +381,8 @@ static void play_events(struct run *run)
 static void play_file(struct run *run)
 {
 	struct run_op *poll;
+	static char buf[4];
 	pike_handle file, null;
-	char buf[4];
 
 	file = run_adopt(run, open("/dev/null", O_RDWR | O_CLOEXEC));
 	null = run_adopt(run, open("/", O_RDONLY | O_CLOEXEC));
