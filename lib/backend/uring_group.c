@@ -348,7 +348,7 @@ bool pike__uring_grouped(
 		return false;
 	if (!more)
 		slot->phase &= (uint8_t)~PIKE__IN_SYSTEM;
-	if (res >= 0)
+	if (res >= 0 && (slot->phase & PIKE__URING_MANY))
 		u->poured = true;
 	if (res < 0) {
 		pike__uring_msg_give(u, slot);
