@@ -35,6 +35,7 @@ struct pike__uring_msg {
 	socklen_t name_len;
 	struct iovec one;
 	struct pike__uring_msg *next_free;
+	struct pike__uring_msg *next; /* of all */
 };
 
 struct pike__uring {
@@ -45,19 +46,21 @@ struct pike__uring {
 	struct io_uring_sqe *spare;
 	uint32_t spare_cap;
 	uint32_t spare_first, spare_count;
-	bool lost_cancels; /* some were not found, or no memory for them */
-	int64_t ask_at;    /* when they are asked for again */
-	int64_t ask_ns;    /* how long that rests */
-	bool tells;        /* the ring's flags say that there is work */
-	int64_t rest_ns;   /* how long to wait until the kernel has memory */
-	bool multishot;    /* one request may have many answers */
-	bool buffer_rings; /* groups are the kernel's */
-	bool zero_copy;    /* the kernel can send without a copy */
-	bool starved;      /* an op may wait for a buffer */
-	bool poured;       /* a receive has had many answers */
-	uint64_t native;   /* bits of the opcodes that are the kernel's */
-	uint64_t proven;   /* those that have worked */
+	bool lost_cancels;  /* some were not found, or no memory for them */
+	int64_t ask_at;     /* when they are asked for again */
+	int64_t ask_ns;     /* how long that rests */
+	bool tells;         /* the ring's flags say that there is work */
+	int64_t rest_ns;    /* how long to wait until the kernel has memory */
+	bool multishot;     /* one request may have many answers */
+	bool buffer_rings;  /* groups are the kernel's */
+	bool zero_copy;     /* the kernel can send without a copy */
+	bool starved;       /* an op may wait for a buffer */
+	bool accepted_many; /* an accept has had many answers */
+	bool poured;        /* a receive has had many answers */
+	uint64_t native;    /* bits of the opcodes that are the kernel's */
+	uint64_t proven;    /* those that have worked */
 	struct pike__uring_msg *free_msgs;
+	struct pike__uring_msg *msgs;
 };
 
 static inline struct pike__uring *pike__uring_of(struct pike_queue *q)

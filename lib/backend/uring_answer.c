@@ -124,8 +124,10 @@ static void connection_shot(
 static bool accepted(
     struct pike_queue *q, struct pike__slot *slot, int res, bool more)
 {
+	struct pike__uring *u = pike__uring_of(q);
 	struct pike__result r = {0};
 
+	u->accepted_many |= more;
 	if (res >= 0 && (slot->op.flags & PIKE_MULTISHOT)) {
 		if (!q->done.shots_left && !pike__queue_closing(q))
 			return false;
@@ -148,6 +150,13 @@ static bool accepted(
 		connection(q, slot, res, &r);
 	pike__uring_msg_give(q->backend_state, slot);
 	if (res < 0) {
+		/* Requests for many are younger than those for one. */
+		if (res == -EINVAL && (slot->phase & PIKE__URING_MANY) &&
+		    !u->accepted_many) {
+			u->multishot = false;
+			pike__uring_again(q, slot);
+			return true;
+		}
 		if (put_aside(q, slot, -res))
 			return true;
 		if (pike__posix_only_that(-res)) {
@@ -176,7 +185,10 @@ static bool poll_holds(
 	if (h->kind != PIKE__SOCKET_STREAM)
 		return true;
 	events = pike__posix_ask((int)h->fd, (int)wanted | POLLPRI);
-	return events < 0 || !(events & POLLPRI) || ((unsigned)events & wanted);
+	if (events < 0 || (!(events & POLLPRI) && !((unsigned)events & wanted)))
+		return true;
+	r->res |= (unsigned)events & wanted;
+	return (unsigned)events & wanted;
 }
 
 static bool polled_shot(

@@ -18,6 +18,17 @@ static void msg_set(struct pike__slot *slot, struct pike__uring_msg *m)
 	slot->op.reserved[1] = (uintptr_t)m;
 }
 
+static struct pike__uring_msg *msg_new(struct pike__uring *u)
+{
+	struct pike__uring_msg *m = pike__alloc(sizeof *m);
+
+	if (m) {
+		m->next = u->msgs;
+		u->msgs = m;
+	}
+	return m;
+}
+
 struct pike__uring_msg *pike__uring_msg_take(
     struct pike__uring *u, struct pike__slot *slot)
 {
@@ -26,7 +37,7 @@ struct pike__uring_msg *pike__uring_msg_take(
 	if (m)
 		u->free_msgs = m->next_free;
 	else
-		m = pike__alloc(sizeof *m);
+		m = msg_new(u);
 	msg_set(slot, m);
 	return m;
 }
@@ -44,10 +55,10 @@ void pike__uring_msg_give(struct pike__uring *u, struct pike__slot *slot)
 
 void pike__uring_forget(struct pike__uring *u)
 {
-	while (u->free_msgs) {
-		struct pike__uring_msg *m = u->free_msgs;
+	while (u->msgs) {
+		struct pike__uring_msg *m = u->msgs;
 
-		u->free_msgs = m->next_free;
+		u->msgs = m->next;
 		pike__free(m);
 	}
 }

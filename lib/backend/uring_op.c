@@ -221,17 +221,23 @@ static enum pike__given give_accept(struct pike_queue *q,
 		len = &m->name_len;
 	}
 	/* Before the connection is taken, so that it cannot be lost. */
-	if (!pike__handles_promise(&q->handles) ||
-	    !(sqe = pike__uring_sqe(u))) {
+	if (!pike__handles_promise(&q->handles)) {
 		pike__uring_msg_give(u, slot);
 		return pike__uring_no_memory(r);
 	}
-	if (pike__uring_shoots(q, &slot->op))
-		io_uring_prep_multishot_accept(
-		    sqe, (int)h->fd, sa, len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	else
-		io_uring_prep_accept(
-		    sqe, (int)h->fd, sa, len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	sqe = pike__uring_sqe(u);
+	if (!sqe) {
+		q->handles.promised--;
+		pike__uring_msg_give(u, slot);
+		return pike__uring_no_memory(r);
+	}
+	io_uring_prep_accept(
+	    sqe, (int)h->fd, sa, len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	slot->phase &= (uint8_t)~PIKE__URING_MANY;
+	if (pike__uring_shoots(q, &slot->op)) {
+		slot->phase |= PIKE__URING_MANY;
+		sqe->ioprio |= IORING_ACCEPT_MULTISHOT;
+	}
 	sqe->user_data = (uint64_t)slot->id;
 	return PIKE__GIVEN;
 }
