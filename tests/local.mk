@@ -94,7 +94,8 @@ differ_tests = tests/differ/differ
 uring_tests =
 if HAVE_URING
 uring_tests += \
-	tests/uring/blocked
+	tests/uring/blocked \
+	tests/uring/ring
 endif
 
 # In the order of how long they take: the longest first.
@@ -245,8 +246,13 @@ tests_fault_syscalls_CPPFLAGS = $(seam_cppflags)
 tests_fault_syscalls_LDADD = $(seam_libs)
 
 # The library as it is installed.
-tests_uring_blocked_SOURCES = tests/uring/blocked.c tests/unit/unit.h
+uring_headers = tests/uring/use.h tests/unit/unit.h
+tests_uring_blocked_SOURCES = tests/uring/blocked.c $(uring_headers)
 tests_uring_blocked_LDADD = libpike.la $(CHECK_LIBS) $(PTHREAD_LIBS)
+# And the one that has a seam.
+tests_uring_ring_SOURCES = tests/uring/ring.c $(uring_headers)
+tests_uring_ring_CPPFLAGS = $(seam_cppflags)
+tests_uring_ring_LDADD = $(seam_libs)
 
 if ENABLE_TESTS
 check_PROGRAMS += $(conformance_tests) $(unit_tests) $(fault_tests) \

@@ -17,7 +17,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "../unit/unit.h"
+#include "use.h"
 
 /* The same number on every machine that Linux runs on but one. */
 #define CALL_SETUP    425
@@ -48,129 +48,6 @@ static void refuse(uint32_t call, uint32_t second, int error)
 	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0);
 }
 
-/* ---- a queue at work ---- */
-
-static struct pike_completion take(struct pike_queue *q)
-{
-	struct pike_completion c = {0};
-
-	ck_assert_int_eq(pike_reap(q, &c, 1, -1), 1);
-	return c;
-}
-
-static int64_t submitted(struct pike_queue *q, struct pike_op op)
-{
-	pike_id id = pike_submit(q, &op);
-
-	ck_assert_msg(id > 0, "%s", pike_error_name(id));
-	return id;
-}
-
-static int64_t done(struct pike_queue *q, struct pike_op op)
-{
-	pike_id id = submitted(q, op);
-	struct pike_completion c = take(q);
-
-	ck_assert_int_eq(c.id, id);
-	return c.res;
-}
-
-/* A connection: h[0] has made it. */
-static void connection(struct pike_queue *q, pike_handle h[3])
-{
-	struct pike_op op = {.opcode = PIKE_LISTEN_TO};
-	struct pike_addr at;
-
-	ck_assert_int_eq(pike_addr_parse(&at, "127.0.0.1:0"), 0);
-	op.addr = &at;
-	h[2] = done(q, op);
-	ck_assert_int_gt(h[2], 0);
-	op = (struct pike_op){
-	    .opcode = PIKE_GETSOCKNAME, .handle = h[2], .addr = &at};
-	ck_assert_int_eq(done(q, op), 0);
-	submitted(q, (struct pike_op){.opcode = PIKE_ACCEPT, .handle = h[2]});
-	op = (struct pike_op){.opcode = PIKE_CONNECT_TO, .addr = &at};
-	submitted(q, op);
-	for (int i = 0; i < 2; i++) {
-		struct pike_completion c = take(q);
-
-		ck_assert_int_gt(c.res, 0);
-		h[i] = c.res;
-	}
-}
-
-/* Bytes there and back. */
-static void works(struct pike_queue *q)
-{
-	char there[8] = "", hello[] = "hello";
-	pike_handle h[3];
-	struct pike_op op = {.opcode = PIKE_RECV, .buf = there, .len = 8};
-
-	connection(q, h);
-	for (int i = 0; i < 2; i++) {
-		memset(there, 0, sizeof there);
-		op.handle = h[i];
-		pike_id recv = submitted(q, op);
-
-		submitted(q, (struct pike_op){.opcode = PIKE_SEND,
-				 .handle = h[!i],
-				 .buf = hello,
-				 .len = 5});
-		for (int n = 0; n < 2; n++) {
-			struct pike_completion c = take(q);
-
-			ck_assert_int_eq(c.res, 5);
-			if (c.id == recv)
-				ck_assert_str_eq(there, hello);
-		}
-	}
-}
-
-/* A long stream through few buffers of a group, by one op. */
-static void groups_work(struct pike_queue *q)
-{
-	enum {
-		SIZE = 64,
-		LEN = 5000
-	};
-	static unsigned char out[LEN];
-	struct pike_op op = {.opcode = PIKE_RECV};
-	int64_t group = pike_group_open(q, 3, SIZE, NULL);
-	size_t came = 0;
-	pike_handle h[3];
-
-	ck_assert_int_gt(group, 0);
-	for (int i = 0; i < LEN; i++)
-		out[i] = (unsigned char)(i * 7 + i / 256);
-	connection(q, h);
-	op.flags = PIKE_GROUP | PIKE_MULTISHOT;
-	op.handle = h[0];
-	op.u.group.id = (uint32_t)group;
-	pike_id recv = submitted(q, op);
-
-	submitted(q, (struct pike_op){.opcode = PIKE_SEND,
-			 .flags = PIKE_ALL,
-			 .handle = h[1],
-			 .buf = out,
-			 .len = LEN});
-	while (came < LEN) {
-		struct pike_completion c = take(q);
-		const unsigned char *bytes;
-
-		if (c.id != recv) {
-			ck_assert_int_eq(c.res, LEN);
-			continue;
-		}
-		ck_assert_uint_eq(c.flags, PIKE_MORE | PIKE_BUFFER);
-		ck_assert_int_le(c.res, SIZE);
-		bytes = pike_group_buffer(q, (uint32_t)group, c.buffer);
-		UNIT_CHECK(!memcmp(bytes, out + came, (size_t)c.res));
-		came += (size_t)c.res;
-		ck_assert_int_eq(
-		    pike_group_return(q, (uint32_t)group, c.buffer), 0);
-	}
-}
-
 /* ---- what runs, and why ---- */
 
 static int open_named(const char *name)
@@ -195,7 +72,7 @@ static void runs_without(const char *why)
 	ck_assert_int_gt(pike_backend_report(q, text, sizeof text), 0);
 	snprintf(wanted, sizeof wanted, "uring: %s\nepoll: runs\n", why);
 	ck_assert_str_eq(text, wanted);
-	works(q);
+	use_works(q);
 	pike_queue_close(q);
 
 	ck_assert_int_gt(pike_backend_report(NULL, text, sizeof text), 0);
@@ -273,8 +150,8 @@ START_TEST(a_register_that_is_forbidden)
 	refuse(CALL_REGISTER, ANY, EPERM);
 	runs(&q);
 	ck_assert_int_eq(pike_route(q, PIKE_RECV), PIKE_ROUTE_EMULATED);
-	works(q);
-	groups_work(q);
+	use_works(q);
+	use_groups(q);
 	pike_queue_close(q);
 }
 END_TEST
@@ -286,9 +163,9 @@ START_TEST(groups_where_the_kernel_has_no_rings_of_buffers)
 	refuse(CALL_REGISTER, RING_OF_BUFS, EINVAL);
 	runs(&q);
 	ck_assert_int_eq(pike_route(q, PIKE_RECV), PIKE_ROUTE_NATIVE);
-	works(q);
+	use_works(q);
 	for (int i = 0; i < 3; i++)
-		groups_work(q);
+		use_groups(q);
 	pike_queue_close(q);
 }
 END_TEST
@@ -340,8 +217,8 @@ START_TEST(no_memory_may_be_locked)
 	else
 		ck_assert_str_eq(text,
 		    "uring: io_uring_setup: out of memory\nepoll: runs\n");
-	works(q);
-	groups_work(q);
+	use_works(q);
+	use_groups(q);
 	pike_queue_close(q);
 }
 END_TEST
