@@ -27,6 +27,7 @@
 #define STEPS      400
 #define SECOND_NS  INT64_C(1000000000)
 #define PATIENCE_S 10
+#define AGAIN_MAX  10
 #define BAD_MAX    1
 #define PRINT_MAX  100 /* more says nothing to anybody */
 
@@ -118,6 +119,25 @@ static void tell(const struct setup pair[2], struct verdict *v)
 	    "which gives: %s\n", v->bad ? v->text : "this time no difference");
 }
 
+/*
+ * On a busy machine the system may be late with what it tells elsewhere at once
+ * (a reset, above all). What is pike's shows again.
+ */
+static bool shows_again(const struct setup pair[2], struct verdict *v)
+{
+	struct verdict first = *v;
+
+	for (int i = 0; i < AGAIN_MAX; i++) {
+		program_compare(&program, pair, v);
+		if (v->bad)
+			return true;
+	}
+	printf("seed %llu, once and not in %d more runs: step %d: %s\n",
+	    (unsigned long long)program.seed, AGAIN_MAX, first.step,
+	    first.text);
+	return false;
+}
+
 /* Returns how many programs came out badly. */
 static int pair_run(int at, uint64_t seed, int count, int steps)
 {
@@ -133,7 +153,7 @@ static int pair_run(int at, uint64_t seed, int count, int steps)
 		program_make(&program, seed + (uint64_t)i, steps);
 		program_compare(&program, pair, &v);
 		ops += v.ops;
-		if (!v.bad)
+		if (!v.bad || !shows_again(pair, &v))
 			continue;
 		bad++;
 		tell(pair, &v);
