@@ -65,7 +65,8 @@ static enum kernel_call request_call(const struct io_uring_sqe *sqe)
 	case IORING_OP_POLL_ADD:
 		if (sqe->user_data <= OWN_LAST)
 			return at.entered ? CALL_ask_edge : CALLS;
-		return sqe->user_data & EDGE ? CALL_ask_edge : CALL_ask_poll;
+		/* Those of handles end when they are told to, or tell. */
+		return sqe->user_data & EDGE ? CALLS : CALL_ask_poll;
 	default:
 		return CALLS;
 	}

@@ -420,7 +420,6 @@ START_TEST(each_rung_of_the_ladder_bears)
 	runs_with(defer, one | coop | flag | all, 0);
 	runs_with(defer | one, coop | flag | all, 0);
 	runs_with(defer | one | coop, all, 0);
-	runs_with(defer | one | coop | all, 0, 0);
 	runs_with(0, coop | flag | all, PIKE_FEATURE_SINGLE_ISSUER);
 }
 END_TEST
