@@ -72,15 +72,16 @@ CASE(posts_squeeze_through_the_smallest_room)
 	struct port_thread *threads[POSTERS];
 	int64_t next[POSTERS] = {0};
 	struct pike_completion c;
+	int each = 2000 / (int)port_fewer();
 
 	rig_close(rig);
 	rig_open(rig, &params);
 	for (int i = 0; i < POSTERS; i++) {
 		posters[i] =
-		    (struct poster){.q = rig->q, .number = i, .count = 2000};
+		    (struct poster){.q = rig->q, .number = i, .count = each};
 		threads[i] = port_thread_start(poster_run, &posters[i]);
 	}
-	for (int left = POSTERS * 2000; left > 0; left--) {
+	for (int left = POSTERS * each; left > 0; left--) {
 		check_often(pike_reap(rig->q, &c, 1, -1) == 1);
 		struct poster *p = c.user_data;
 		check_often(c.res == next[p->number]++);
