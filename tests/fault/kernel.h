@@ -21,7 +21,8 @@ struct kernel_plan {
 	bool for_good;        /* and all others of its kind after it */
 	bool one_byte;        /* streams move one byte at a time */
 	unsigned interrupted; /* each call that may says EINTR so often first */
-	bool tiny; /* rings of four entries, enters that take one of them */
+	bool tiny; /* rings of four entries, enters that take one of them, and
+		    * one answer to each request */
 	bool lies; /* requests that it knows are no request to the kernel */
 	bool is_all_timed; /* nothing but time ends a wait in this run */
 	uint64_t storm;    /* calls fail by chance, from this seed; 0: none */

@@ -106,11 +106,28 @@ static bool may_be_unknown(
 		   (sqe->ioprio & IORING_RECV_MULTISHOT));
 }
 
+/* The kernel may end a request for many answers with any of them: in a tiny
+ * ring it always does with the first. */
+static void request_single(struct io_uring_sqe *sqe)
+{
+	/* What is ready would be told again without end: once for each. */
+	if (sqe->opcode == IORING_OP_POLL_ADD && (sqe->user_data & EDGE)) {
+		if (sqe->fd < KERNEL_DESCRIPTORS &&
+		    at.watch[sqe->fd].name != sqe->user_data)
+			sqe->len = 0;
+	} else if (sqe->opcode == IORING_OP_ACCEPT)
+		sqe->ioprio = 0;
+	else if (sqe->opcode == IORING_OP_RECV)
+		sqe->ioprio &= (uint16_t)~IORING_RECV_MULTISHOT;
+}
+
 static void request_look(struct io_uring_sqe *sqe)
 {
 	enum kernel_call call = request_call(sqe);
 	int error;
 
+	if (kernel.plan.tiny && !kernel.plan.fail_at)
+		request_single(sqe);
 	watch_look(sqe);
 	if (call == CALLS)
 		return;
