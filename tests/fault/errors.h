@@ -101,6 +101,7 @@ static const struct kernel_errors kernel_errors[] = {
     ROW(timerfd_create, 0, EINVAL, EMFILE, ENFILE, ENODEV, ENOMEM, EPERM),
     ROW(timerfd_settime, 0, EBADF, ECANCELED, EFAULT, EINVAL),
     ROW(clock_gettime, 0, EFAULT, EINVAL),
+#ifdef PIKE_HAVE_URING
     /* What a kernel that lacks something of a ring says is seen by nobody. */
     ROW(uring_setup, 0, EPERM, ENOSYS, EACCES, EMFILE, ENFILE, EINVAL, ENOMEM,
 	EFAULT),
@@ -111,6 +112,7 @@ static const struct kernel_errors kernel_errors[] = {
     ROW(uring_probe, 0, BAR, EINVAL, ENOMEM, EPERM),
     /* Others would end the queue. */
     ROW(uring_enter, 0, BAR, EINTR, EAGAIN, EBUSY, ENOMEM),
+#endif
     /* Answers: of these the library knows another way, or asks again. */
     ROW(ask_accept, 1, EBADF, EFAULT, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOTSOCK,
 	EPERM, ESOCKTNOSUPPORT, EPROTONOSUPPORT, ETIMEDOUT, BAR,
