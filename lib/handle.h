@@ -183,7 +183,8 @@ static inline struct pike__slot *pike__own_fill(
 	return &h->own;
 }
 
-/* The op that waits beside the lane of a NATIVE one is with the backend. */
+/* Whether a plain recv may go to the backend at once: it then waits beside the
+ * lane, as a parked one does. */
 static inline bool pike__native_idle(const struct pike__handle *h)
 {
 	return (h->lane[PIKE__READS].state & ~PIKE__ATTENDED) ==

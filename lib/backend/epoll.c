@@ -110,9 +110,7 @@ static int epoll_open(struct pike_queue *q, const struct pike_params *params,
 	memset(e, 0, sizeof *e);
 	pike__reactor_open(&e->reactor, &epoll_poller);
 	e->coarse = params->features_off & PIKE_FEATURE_WAIT_NS;
-	e->own.wake_fd = e->own.clock_fd = -1;
-	e->own.alarm_fd = -1;
-	atomic_store(&e->own.shown_fd, -1);
+	pike__own_clear(&e->own);
 	q->backend_state = e;
 	e->epfd = sys_epoll_create1(EPOLL_CLOEXEC);
 	if (e->epfd >= 0) {

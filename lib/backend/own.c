@@ -26,13 +26,17 @@ static bool fd_raise(int fd)
 	return done > 0;
 }
 
+void pike__own_clear(struct pike__own *own)
+{
+	own->wake_fd = own->clock_fd = own->alarm_fd = -1;
+	atomic_store(&own->shown_fd, -1);
+	own->shown = false;
+}
+
 int pike__own_open(struct pike__own *own, struct pike_queue *q,
     int (*watch)(struct pike_queue *q, int fd, unsigned name))
 {
 	own->watch = watch;
-	own->clock_fd = own->alarm_fd = -1;
-	atomic_store(&own->shown_fd, -1);
-	own->shown = false;
 	own->wake_fd = sys_eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return own->wake_fd < 0 ? -1 : watch(q, own->wake_fd, PIKE__OWN_WAKE);
 }

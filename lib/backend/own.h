@@ -32,6 +32,8 @@ struct pike__own {
 	int64_t alarm;
 };
 
+/* It has nothing yet: only then may it be closed. */
+void pike__own_clear(struct pike__own *own);
 /* Makes what wakes. 0, or -1 with errno; close it in either case. */
 int pike__own_open(struct pike__own *own, struct pike_queue *q,
     int (*watch)(struct pike_queue *q, int fd, unsigned name));

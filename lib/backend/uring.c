@@ -180,8 +180,7 @@ static int ring_setup(
 	size_t rung = 0;
 
 	for (;;) {
-		if (rung < RUNGS &&
-		    (features_off & PIKE_FEATURE_SINGLE_ISSUER) &&
+		if ((features_off & PIKE_FEATURE_SINGLE_ISSUER) &&
 		    (ladder[rung] & IORING_SETUP_SINGLE_ISSUER)) {
 			rung++;
 			continue;
@@ -299,9 +298,7 @@ static int uring_open(struct pike_queue *q, const struct pike_params *params,
 	}
 	memset(u, 0, sizeof *u);
 	pike__reactor_open(&u->reactor, &uring_poller);
-	u->own.wake_fd = u->own.clock_fd = -1;
-	u->own.alarm_fd = -1;
-	atomic_store(&u->own.shown_fd, -1);
+	pike__own_clear(&u->own);
 	u->ring.ring_fd = -1;
 	u->rest_ns = u->ask_ns = PIKE__URING_REST_NS;
 	q->backend_state = u;

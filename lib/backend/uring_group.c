@@ -180,8 +180,7 @@ bool pike__uring_give_grouped(struct pike_queue *q, struct pike__slot *slot)
 
 /* The message of a request for many, made what the application expects. How
  * many bytes of data it has, as if the call had said so. */
-static int message_of_many(const struct pike__slot *slot, char *buffer,
-    int32_t res, struct pike__result *r)
+static int message_of_many(char *buffer, int32_t res, struct pike__result *r)
 {
 	struct io_uring_recvmsg_out head;
 	struct sockaddr_storage sa = {0};
@@ -195,7 +194,6 @@ static int message_of_many(const struct pike__slot *slot, char *buffer,
 	    (struct pike_addr *)(void *)buffer, &sa, head.namelen);
 	if (head.flags & MSG_TRUNC)
 		r->flags |= PIKE_TRUNCATED;
-	(void)slot;
 	return n;
 }
 
@@ -246,7 +244,7 @@ static bool result_of(struct pike_queue *q, struct pike__slot *slot,
 		char *buffer = pike__group_at(g, index);
 
 		res = slot->phase & PIKE__URING_MANY
-			  ? message_of_many(slot, buffer, res, r)
+			  ? message_of_many(buffer, res, r)
 			  : message_of_one(slot, buffer, res, r);
 	}
 	pike__posix_took(h, &op, res, op.len, &moved, r);

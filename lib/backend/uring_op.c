@@ -242,8 +242,8 @@ static enum pike__given give_accept(struct pike_queue *q,
 	return PIKE__GIVEN;
 }
 
-static enum pike__given give_connect(struct pike__uring *u,
-    struct pike__handle *h, struct pike__slot *slot, struct pike__result *r)
+static enum pike__given give_connect(
+    struct pike__uring *u, struct pike__handle *h, struct pike__slot *slot)
 {
 	struct pike__uring_msg *m;
 	struct io_uring_sqe *sqe;
@@ -262,7 +262,6 @@ static enum pike__given give_connect(struct pike__uring *u,
 	    sqe, (int)h->fd, (struct sockaddr *)&m->name, m->name_len);
 	sqe->user_data = (uint64_t)slot->id;
 	h->flags |= PIKE__CONNECTING;
-	(void)r;
 	return PIKE__GIVEN;
 }
 
@@ -324,7 +323,7 @@ static enum pike__given give(
 		return give_accept(q, h, slot, r);
 	case PIKE_CONNECT:
 	case PIKE_CONNECT_TO:
-		return give_connect(u, h, slot, r);
+		return give_connect(u, h, slot);
 	case PIKE_POLL:
 		return give_poll(u, h, slot, r);
 	default:

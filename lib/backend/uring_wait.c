@@ -297,7 +297,8 @@ static void wait_once(struct pike_queue *q, int64_t timeout_ns)
 		u->rest_ns = PIKE__URING_REST_NS;
 }
 
-static void wait_any(struct pike_queue *q, int64_t timeout_ns)
+/* A wait that has more to heed than the ring. */
+static void wait_beside(struct pike_queue *q, int64_t timeout_ns)
 {
 	struct pike__uring *u = pike__uring_of(q);
 	sigset_t before;
@@ -316,13 +317,8 @@ static void wait_any(struct pike_queue *q, int64_t timeout_ns)
 	} else {
 		wait_once(q, timeout_ns);
 	}
-	take_answers(q);
-	if (u->starved)
-		pike__uring_feed(q);
-	pike__reactor_after(q);
 }
 
-/* Nearly always there is nothing beside the ring. */
 void pike__uring_wait(struct pike_queue *q, int64_t timeout_ns)
 {
 	struct pike__uring *u = pike__uring_of(q);
@@ -330,11 +326,10 @@ void pike__uring_wait(struct pike_queue *q, int64_t timeout_ns)
 	    q->realtime.count | u->lost_cancels | u->starved |
 	    (u->reactor.runnable || u->reactor.later || u->reactor.signals);
 
-	if (PIKE__SELDOM(beside)) {
-		wait_any(q, timeout_ns);
-		return;
-	}
-	wait_once(q, timeout_ns);
+	if (PIKE__SELDOM(beside))
+		wait_beside(q, timeout_ns);
+	else
+		wait_once(q, timeout_ns);
 	take_answers(q);
 	if (PIKE__SELDOM(u->starved))
 		pike__uring_feed(q);
