@@ -475,7 +475,8 @@ struct pike_completion {
 	0x20u /* buffer of the op's group holds the result, and is             \
 		 the caller's until pike_group_return. None comes with         \
 		 an error, with the end, or with a RECV of an empty            \
-		 datagram */
+		 datagram; with a RECVFROM of one only where the               \
+		 system takes a buffer for it */
 
 /* --------------------------------------------------------------- queues -- */
 
