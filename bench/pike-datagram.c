@@ -67,12 +67,7 @@ int main(int argc, char **argv)
 	server_options_read(&options, argc, argv);
 	struct pike_queue *queue =
 	    queue_open(&options, PIKE_SOCK_DGRAM, &handle);
-	memory =
-	    queue_memory((size_t)SERVER_GROUP_BUFFERS * SERVER_GROUP_BUFFER);
-	int id = pike_group_open(
-	    queue, SERVER_GROUP_BUFFERS, SERVER_GROUP_BUFFER, memory);
-	queue_check(id, "group");
-	group = (uint32_t)id;
+	group = queue_group(queue, &memory);
 	send.handle = handle;
 	server_receive(queue);
 	while (!queue_stopping) {

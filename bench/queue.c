@@ -89,3 +89,13 @@ void *queue_memory(size_t size)
 		server_die("mmap");
 	return memory;
 }
+
+uint32_t queue_group(struct pike_queue *queue, char **memory)
+{
+	*memory =
+	    queue_memory((size_t)SERVER_GROUP_BUFFERS * SERVER_GROUP_BUFFER);
+	int id = pike_group_open(
+	    queue, SERVER_GROUP_BUFFERS, SERVER_GROUP_BUFFER, *memory);
+	queue_check(id, "group");
+	return (uint32_t)id;
+}

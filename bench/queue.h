@@ -23,5 +23,7 @@ int queue_on_signal(const struct pike_completion *done);
 extern int queue_stopping;
 /* Zeroed memory for good. */
 void *queue_memory(size_t size);
+/* A group of SERVER_GROUP_BUFFERS buffers, and where they lie. */
+uint32_t queue_group(struct pike_queue *queue, char **memory);
 
 #endif
