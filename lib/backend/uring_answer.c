@@ -171,7 +171,8 @@ static bool accepted(
 
 /*
  * What the kernel tells is what has woken whoever waits for the descriptor, and
- * urgent data wake those who wait for others too. False: it was for nothing.
+ * urgent data wake those who wait for others too; and it tells of a peer's end
+ * unasked. False: it was for nothing.
  */
 static bool poll_holds(
     const struct pike__slot *slot, int res, struct pike__result *r)
@@ -183,10 +184,10 @@ static bool poll_holds(
 
 	*r = (struct pike__result){.res = (unsigned)res & wanted};
 	if (h->kind != PIKE__SOCKET_STREAM)
-		return true;
+		return r->res;
 	events = pike__posix_ask((int)h->fd, (int)wanted | POLLPRI);
 	if (events < 0 || (!(events & POLLPRI) && !((unsigned)events & wanted)))
-		return true;
+		return r->res;
 	r->res |= (unsigned)events & wanted;
 	return (unsigned)events & wanted;
 }
@@ -222,6 +223,8 @@ static bool polled(
 	if (res < 0)
 		pike__posix_error(&r, -res);
 	else if (!poll_holds(slot, res, &r)) {
+		/* A request would be answered at once, over and over. */
+		slot->phase |= PIKE__URING_DETOUR;
 		pike__uring_again(q, slot);
 		return true;
 	}

@@ -61,6 +61,36 @@ CASE(poll_out_waits_for_room)
 	expect_one(rig, id, PIKE_POLL_OUT, 0, 0);
 }
 
+/* The peer's end, which is told unasked by some systems, makes no room. */
+static void poll_beside_an_end(struct rig *rig, uint16_t flags)
+{
+	pike_handle h;
+	pike_fd peer;
+	int64_t junk = rig_full(rig, RIG_UNIX, &h, &peer);
+
+	if (!junk)
+		SKIP("never full");
+	port_finish_writing(peer);
+	pike_id id = submit(rig, op_flags(op_poll(h, PIKE_POLL_OUT), flags));
+	fence(rig);
+	expect_pending(rig, id);
+	expect_idle(rig);
+	peer_drain(rig, peer, junk);
+	expect_one(rig, id, PIKE_POLL_OUT, 0, flags ? PIKE_MORE : 0);
+	if (flags)
+		expect_cancelled(rig, id);
+}
+
+CASE(poll_tells_nothing_that_was_not_asked)
+{
+	poll_beside_an_end(rig, 0);
+}
+
+CASE(multishot_poll_tells_nothing_that_was_not_asked)
+{
+	poll_beside_an_end(rig, PIKE_MULTISHOT);
+}
+
 CASE(poll_of_a_half_closed_peer)
 {
 	pike_handle h;
@@ -371,6 +401,8 @@ int main(void)
 	area_add(poll_tells_what_holds_already);
 	area_add(poll_takes_nothing);
 	area_add(poll_out_waits_for_room);
+	area_add(poll_tells_nothing_that_was_not_asked);
+	area_add(multishot_poll_tells_nothing_that_was_not_asked);
 	area_add(poll_of_a_half_closed_peer);
 	area_add(poll_always_waits_for_hup);
 	area_add(poll_always_waits_for_err);
