@@ -16,7 +16,7 @@ static bool wants_extra(
     const struct pike_op *op, const struct pike__op_info *info)
 {
 	if (info->needs & PIKE__OP_VECTOR)
-		return op->len <= PIKE_IOV_COPIED;
+		return op->len && op->len <= PIKE_IOV_COPIED;
 	return (info->needs & PIKE__OP_NAME_IN) && op->addr;
 }
 
