@@ -60,7 +60,7 @@ CASE(connect_over_ipv6)
 /* Traps 6, 20: a socket is writable before it is connected, or refused. */
 CASE(closed_port_refuses_every_time)
 {
-	struct pike_addr addr = port_nobody();
+	struct pike_addr addr = rig_nobody(rig);
 
 	for (int i = 0; i < 200; i++) {
 		pike_handle h = rig_socket(rig, PIKE_AF_INET, PIKE_SOCK_STREAM);
@@ -73,7 +73,7 @@ CASE(closed_port_refuses_every_time)
 /* Trap 116. */
 CASE(refused_socket_takes_only_a_close)
 {
-	struct pike_addr addr = port_nobody();
+	struct pike_addr addr = rig_nobody(rig);
 	pike_handle h = rig_socket(rig, PIKE_AF_INET, PIKE_SOCK_STREAM);
 
 	expect_op(rig, op_at(PIKE_CONNECT, h, &addr), -PIKE_ECONNREFUSED);
@@ -82,7 +82,7 @@ CASE(refused_socket_takes_only_a_close)
 
 CASE(system_error_is_told_beside_the_code)
 {
-	struct pike_addr addr = port_nobody();
+	struct pike_addr addr = rig_nobody(rig);
 	pike_handle h = rig_socket(rig, PIKE_AF_INET, PIKE_SOCK_STREAM);
 	struct pike_completion c = perform(rig, op_at(PIKE_CONNECT, h, &addr));
 
@@ -128,7 +128,7 @@ CASE(connect_that_waited_succeeds)
 /* Trap 20: writable is what a socket becomes by a refusal, too. */
 CASE(connect_that_waited_is_refused)
 {
-	struct pike_addr addr = port_loopback(PIKE_AF_INET);
+	struct pike_addr addr = port_loopback_apart();
 	pike_fd listener = rig_full_listener(rig, &addr);
 	pike_handle h = rig_socket(rig, PIKE_AF_INET, PIKE_SOCK_STREAM);
 	pike_id id = submit(rig, op_at(PIKE_CONNECT, h, &addr));
@@ -299,7 +299,7 @@ CASE(nobody_is_ones_own_peer)
 
 CASE(connect_on_what_is_no_socket)
 {
-	struct pike_addr addr = port_nobody();
+	struct pike_addr addr = rig_nobody(rig);
 	pike_handle h[2];
 
 	rig_pair(rig, RIG_PIPE, h);
@@ -368,7 +368,7 @@ CASE(adopted_socket_gets_its_flag_back)
 
 CASE(adopted_socket_gets_its_flag_back_after_a_refusal)
 {
-	struct pike_addr addr = port_nobody();
+	struct pike_addr addr = rig_nobody(rig);
 	pike_fd fd = port_socket(PIKE_AF_INET, PIKE_SOCK_STREAM);
 	pike_handle h = rig_adopt(rig, rig_own(rig, fd));
 

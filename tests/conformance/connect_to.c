@@ -20,7 +20,7 @@ CASE(connect_to_gives_a_connected_handle)
 
 CASE(connect_to_nobody_leaves_nothing_open)
 {
-	struct pike_addr addr = port_nobody();
+	struct pike_addr addr = rig_nobody(rig);
 	int before = port_open_count();
 
 	for (int i = 0; i < 20; i++)

@@ -237,6 +237,9 @@ pike_fd rig_own(struct rig *rig, pike_fd fd);
 void rig_drop(struct rig *rig, pike_fd fd);
 void rig_disown(struct rig *rig, pike_fd fd);
 
+/* An address that refuses every connection until the end. */
+struct pike_addr rig_nobody(struct rig *rig);
+
 enum rig_kind {
 	RIG_TCP,
 	RIG_UNIX,      /* stream */
@@ -264,8 +267,10 @@ void rig_pipe_to_reader(struct rig *rig, pike_handle *h, pike_fd *reader);
 bool rig_plain_pair(struct rig *rig, enum rig_kind kind, pike_fd fd[2]);
 void rig_tcp_pair(struct rig *rig, pike_handle h[2]);
 
-/* A listening handle on a loopback port, by pike; addr receives where. */
+/* A listening handle by pike, on a loopback port or where addr says; addr
+ * receives where. */
 pike_handle rig_listen(struct rig *rig, int family, struct pike_addr *addr);
+pike_handle rig_listen_to(struct rig *rig, struct pike_addr *addr);
 
 /*
  * A plain listener on addr (port 0 becomes a real one) whose queue is full: a

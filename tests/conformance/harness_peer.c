@@ -153,12 +153,25 @@ pike_handle rig_socket(struct rig *rig, int family, int type)
 pike_handle rig_listen(struct rig *rig, int family, struct pike_addr *addr)
 {
 	*addr = port_loopback(family);
+	return rig_listen_to(rig, addr);
+}
+
+pike_handle rig_listen_to(struct rig *rig, struct pike_addr *addr)
+{
 	struct pike_completion c =
 	    perform(rig, op_to(PIKE_LISTEN_TO, addr, PIKE_SOCK_STREAM));
 	if (c.res < 0)
 		book_fail("listen: %s", pike_error_name(c.res));
 	expect_op(rig, op_at(PIKE_GETSOCKNAME, c.res, addr), 0);
 	return c.res;
+}
+
+struct pike_addr rig_nobody(struct rig *rig)
+{
+	struct pike_addr addr;
+
+	rig_own(rig, port_nobody(&addr));
+	return addr;
 }
 
 void rig_tcp_pair(struct rig *rig, pike_handle h[2])

@@ -60,9 +60,13 @@ bool port_limit_files(int spare);
 void port_tcp_pair(pike_fd fd[2]);
 int port_unix_pair(int type, pike_fd fd[2]);
 
-/* 127.0.0.1 or ::1, with port 0; 127.0.0.1 with a port that nobody has. */
+/* 127.0.0.1 or ::1, with port 0. Of IPv4 also one whose ports no other process
+ * uses, where the system has more than one; so one that is free stays free. */
 struct pike_addr port_loopback(int family);
-struct pike_addr port_nobody(void);
+struct pike_addr port_loopback_apart(void);
+
+/* Where nobody listens, nor can while the socket that is returned is open. */
+pike_fd port_nobody(struct pike_addr *addr);
 
 /*
  * A socket bound to addr, listening if it is of a kind that can; addr becomes

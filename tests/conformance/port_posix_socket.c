@@ -109,12 +109,31 @@ pike_fd port_bound(struct pike_addr *addr, int type, int backlog)
 	return fd;
 }
 
-struct pike_addr port_nobody(void)
+struct pike_addr port_loopback_apart(void)
 {
 	struct pike_addr addr = port_loopback(PIKE_AF_INET);
 
-	port_close(port_bound(&addr, PIKE_SOCK_STREAM, 1));
+#ifdef __linux__
+	pid_t pid = getpid();
+
+	addr.u.ip4[1] = (uint8_t)(1 + (pid >> 16) % 254);
+	addr.u.ip4[2] = (uint8_t)(pid >> 8);
+	addr.u.ip4[3] = (uint8_t)pid;
+#endif
 	return addr;
+}
+
+/* Without SO_REUSEADDR, with which others could have the port too. */
+pike_fd port_nobody(struct pike_addr *addr)
+{
+	struct sockaddr_storage sa;
+	pike_fd fd;
+
+	*addr = port_loopback(PIKE_AF_INET);
+	fd = port_socket(PIKE_AF_INET, PIKE_SOCK_STREAM);
+	MUST(bind((int)fd, (struct sockaddr *)&sa, port_to(addr, &sa)) == 0);
+	MUST(port_name(fd, false, addr) == 0);
+	return fd;
 }
 
 /* What was interrupted goes on by itself, and cannot be called again. */

@@ -23,6 +23,7 @@ static bool world_open(struct world *w)
 	}
 	w->listener = port_loopback(PIKE_AF_INET);
 	w->listener_fd = port_bound(&w->listener, PIKE_SOCK_STREAM, 64);
+	w->nobody_fd = port_nobody(&w->nobody);
 	w->attempt.caller = -1;
 	for (int i = 0; i < LINKS; i++)
 		link_open(w, i,
@@ -187,6 +188,7 @@ static void world_close(struct world *w)
 	port_close(w->fence_fd[0]);
 	port_close(w->fence_fd[1]);
 	port_close(w->listener_fd);
+	port_close(w->nobody_fd);
 }
 
 static void world_free(struct world *w)

@@ -240,7 +240,7 @@ static struct pike_addr try_addr(struct world *w, unsigned n, bool connects)
 
 	switch (n % 5) {
 	case 0:
-		return connects ? port_nobody() : port_loopback(PIKE_AF_INET6);
+		return connects ? w->nobody : port_loopback(PIKE_AF_INET6);
 	case 1:
 		memcpy(addr.u.path, "/nonexistent/x", 14);
 		return addr;

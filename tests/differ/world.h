@@ -156,6 +156,8 @@ struct world {
 	int batched, batch;
 	struct pike_addr listener; /* plain: to connect to, when trying */
 	pike_fd listener_fd;
+	struct pike_addr nobody; /* refuses connections */
+	pike_fd nobody_fd;
 };
 
 /* world.c: ops in and completions out */
