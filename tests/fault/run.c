@@ -12,6 +12,8 @@
 #include "memory.h"
 #include "run.h"
 
+#define CASE_SECONDS 20
+
 #define SECOND INT64_C(1000000000)
 
 static const struct stage stages[] = {
@@ -33,6 +35,7 @@ void stages_add(Suite *suite, const TTest *test)
 	for (int i = 0; i < (int)(sizeof stages / sizeof *stages); i++) {
 		TCase *tcase = tcase_create(stages[i].name);
 
+		tcase_set_timeout(tcase, CASE_SECONDS);
 		tcase_add_loop_test(tcase, test, i * n, (i + 1) * n);
 		suite_add_tcase(suite, tcase);
 	}
