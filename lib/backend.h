@@ -64,12 +64,14 @@ struct pike__backend {
 	    struct pike__result *r);
 
 	/*
-	 * Where lanes are NATIVE, else null: takes the recv of the handle's
-	 * own slot, or a send that is the sole op of its lane. False: for want
-	 * of memory.
+	 * Where lanes are NATIVE, else null: takes a plain recv or send of an
+	 * idle lane, for whose completion there is a place, by pike__recv_alone
+	 * or pike__send_alone; or says pike__submit_full.
 	 */
-	bool (*recv)(struct pike_queue *q, struct pike__handle *h);
-	bool (*push)(struct pike_queue *q, struct pike__slot *slot);
+	pike_id (*recv)(struct pike_queue *q, struct pike__handle *h,
+	    const struct pike_op *op);
+	pike_id (*push)(struct pike_queue *q, struct pike__handle *h,
+	    const struct pike_op *op);
 
 	/* Starts an op, or goes on with one that was paused: true when it has
 	 * ended, with the result. */

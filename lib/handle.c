@@ -86,7 +86,7 @@ struct pike__handle *pike__handle_take(
     struct pike__handles *t, int64_t fd, enum pike__kind kind, unsigned flags)
 {
 	struct pike__handle *h = t->free;
-	uint16_t state = PIKE__READY;
+	uint32_t state = PIKE__READY;
 
 	t->free = h->next;
 	t->free_count--;
@@ -115,12 +115,13 @@ void pike__handle_unpark(struct pike__handle *h)
 {
 	struct pike__lane *lane = &h->lane[PIKE__READS];
 
-	lane->state &= (uint16_t)~PIKE__PARKED;
+	lane->state &= ~PIKE__PARKED;
 	lane->head = lane->tail = &h->own;
 	h->own.next = h->own.prev = NULL;
 	h->own.moved = 0;
 	h->own.why = 0;
-	h->own.phase = lane->state & PIKE__NATIVE ? PIKE__IN_SYSTEM : 0;
+	h->own.phase =
+	    lane->state & PIKE__NATIVE ? PIKE__IN_SYSTEM | PIKE__SHORT : 0;
 	h->own.state = PIKE__STARTED;
 	pike__handle_attend(h);
 }

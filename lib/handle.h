@@ -31,7 +31,7 @@ enum {
 struct pike__lane {
 	struct pike__slot *head, *tail;
 	int32_t error;  /* the PIKE_E code that all later ops get; 0: none */
-	uint16_t state; /* PIKE__READY, ... */
+	uint32_t state; /* PIKE__READY, ... */
 };
 
 enum pike__kind {
@@ -98,7 +98,7 @@ struct pike__handles {
 	uint32_t count;
 	uint32_t free_count;
 	uint32_t promised; /* of the free */
-	uint16_t fresh;    /* the state of new stream sockets' lanes */
+	uint32_t fresh;    /* the state of new stream sockets' lanes */
 	uint32_t chunks_cap;
 	struct pike__handle **chunks;
 	struct pike__handle *free;
@@ -160,7 +160,7 @@ static inline void pike__handle_attend(struct pike__handle *h)
 static inline void pike__handle_leave(struct pike__handle *h)
 {
 	if (--h->pending == 0)
-		h->lane[PIKE__READS].state &= (uint16_t)~PIKE__ATTENDED;
+		h->lane[PIKE__READS].state &= ~PIKE__ATTENDED;
 }
 
 /* Joins a recv that waits beside its lane to it: now it is like any other. */

@@ -35,9 +35,9 @@ static void lane_unlink(struct pike__handle *h, struct pike__slot *slot)
 		slot->next->prev = slot->prev;
 	else
 		lane->tail = slot->prev;
-	lane->state &= (uint16_t)~PIKE__POURS;
+	lane->state &= ~PIKE__POURS;
 	if (!lane->head)
-		lane->state &= (uint16_t)~PIKE__BUSY;
+		lane->state &= ~PIKE__BUSY;
 }
 
 void pike__join(struct pike__slot *slot, struct pike__handle *h)

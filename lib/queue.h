@@ -4,6 +4,7 @@
 #define PIKE_LIB_QUEUE_H
 
 #include <stdatomic.h>
+#include <string.h>
 
 #include "backend.h"
 #include "done.h"
@@ -203,31 +204,69 @@ void pike__group_unwait(struct pike_queue *q, struct pike__slot *slot);
 /* With their queue. */
 void pike__groups_close(struct pike_queue *q);
 
-/* The same where the backend has it. */
-static inline void pike__finish_native(
-    struct pike_queue *q, struct pike__handle *h, int64_t bytes)
-{
-	pike_id id = h->own.id;
+/* ---- ops that the backend has by the short way ---- */
 
-	h->own.id = pike__name_next(id);
-	h->lane[PIKE__READS].state &= (uint16_t) ~(PIKE__BUSY | PIKE__PARKED);
-	pike__complete_bytes(q, h->own.op.user_data, id, bytes);
+/* A recv that waits beside its lane, as a parked one does. */
+static inline pike_id pike__recv_alone(
+    struct pike__handle *h, const struct pike_op *op)
+{
+	h->lane[PIKE__READS].state |= PIKE__BUSY | PIKE__PARKED;
+	return pike__own_fill(h, op)->id;
 }
 
-/* The end of a send that is the sole op of its lane and was not asked to end,
- * by all of its bytes. */
-static inline void pike__finish_sole(
-    struct pike_queue *q, struct pike__slot *slot)
+/* Its end by bytes that were moved. */
+static inline void pike__recv_alone_end(
+    struct pike_queue *q, struct pike__slot *slot, int64_t bytes)
+{
+	pike_id id = slot->id;
+
+	slot->id = pike__name_next(id);
+	slot->handle->lane[PIKE__READS].state &= ~(PIKE__BUSY | PIKE__PARKED);
+	pike__complete_bytes(q, slot->op.user_data, id, bytes);
+}
+
+/* A send that is the only op of its lane, in the slot that is free next. */
+static inline pike_id pike__send_alone(
+    struct pike_queue *q, struct pike__handle *h, const struct pike_op *op)
+{
+	struct pike__slot *slot = pike__slot_take(&q->slots);
+	struct pike__lane *lane = &h->lane[PIKE__WRITES];
+
+	memcpy(&slot->op, op, offsetof(struct pike_op, offset));
+	slot->op.reserved[0] = slot->op.reserved[1] = 0;
+	slot->next = slot->prev = NULL;
+	slot->handle = h;
+	slot->moved = 0;
+	slot->due = 0;
+	slot->shots = 0;
+	slot->why = 0;
+	slot->state = PIKE__STARTED;
+	slot->lane = PIKE__WRITES;
+	slot->paused = 0;
+	slot->phase = PIKE__IN_SYSTEM | PIKE__SHORT;
+	lane->head = lane->tail = slot;
+	lane->state |= PIKE__BUSY;
+	pike__handle_attend(h);
+	return slot->id;
+}
+
+/* Its end by all of its bytes, if it is still alone and was not asked to end:
+ * false if not. */
+static inline bool pike__send_alone_end(
+    struct pike_queue *q, struct pike__slot *slot, int64_t bytes)
 {
 	struct pike__handle *h = slot->handle;
 	struct pike__lane *lane = &h->lane[PIKE__WRITES];
 
-	pike__complete_bytes(
-	    q, slot->op.user_data, slot->id, (int64_t)slot->op.len);
+	if (slot->state != PIKE__STARTED || lane->tail != slot ||
+	    bytes != (int64_t)slot->op.len)
+		return false;
+	pike__complete_bytes(q, slot->op.user_data, slot->id, bytes);
 	lane->head = lane->tail = NULL;
-	lane->state &= (uint16_t)~PIKE__BUSY;
+	lane->state &= ~PIKE__BUSY;
 	pike__handle_leave(h);
-	pike__slot_give(&q->slots, slot);
+	pike__slot_recycle(&q->slots, slot);
+	return true;
 }
 
 /* One result of a multishot recv from a group, for which there is room. */
@@ -298,6 +337,9 @@ void pike__after(struct pike_queue *q, struct pike__handle *h);
 /* A new slot that holds the op; everything was reserved. */
 struct pike__slot *pike__slot_new(
     struct pike_queue *q, struct pike__handle *h, const struct pike_op *op);
+
+/* Takes the long way with an op for which a place was held already. */
+pike_id pike__submit_full(struct pike_queue *q, const struct pike_op *op);
 
 /* Lets the pollable descriptor, if there is one, show how things stand. */
 void pike__show(struct pike_queue *q);

@@ -45,8 +45,10 @@ struct pike__slot {
 	uint8_t phase;  /* the backend's */
 };
 
-/* Of phase: the system has the op, and will say how it ended. */
+/* Of phase: the system has the op, and will say how it ended; and has had it by
+ * the short way, so that its memory is what it is called by. */
 #define PIKE__IN_SYSTEM 0x80
+#define PIKE__SHORT     0x10
 
 #define PIKE__SLOT_CHUNK 64
 
@@ -96,20 +98,29 @@ struct pike__slot *pike__slot_find(struct pike__slots *s, pike_id id);
 /* Gives back the extra of a slot that has one. */
 void pike__slot_shrink(struct pike__slots *s, struct pike__slot *slot);
 
-/* Ends an id: the slot is free for another. */
+/* Ends an id: the slot, which has no extra, is free for another. */
+static inline void pike__slot_recycle(
+    struct pike__slots *s, struct pike__slot *slot)
+{
+	slot->state = PIKE__FREE;
+	slot->id = pike__name_next(slot->id);
+	slot->next = s->free;
+	s->free = slot;
+}
+
+/* The same for any slot. */
 static inline void pike__slot_give(
     struct pike__slots *s, struct pike__slot *slot)
 {
 	if (slot->extra)
 		pike__slot_shrink(s, slot);
-	slot->state = PIKE__FREE;
-	slot->id = pike__name_next(slot->id);
-	if (pike__slot_index(slot) & PIKE__SLOT_OWN) {
-		slot->op.flags = 0;
+	if (!(pike__slot_index(slot) & PIKE__SLOT_OWN)) {
+		pike__slot_recycle(s, slot);
 		return;
 	}
-	slot->next = s->free;
-	s->free = slot;
+	slot->state = PIKE__FREE;
+	slot->id = pike__name_next(slot->id);
+	slot->op.flags = 0;
 }
 
 /* Gives the slot an extra that a reserve has made sure of. */

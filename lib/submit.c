@@ -278,7 +278,7 @@ static inline bool op_plain(const struct pike_op *op)
 }
 
 /* One for whose completion there was no place: room has gone below zero. */
-PIKE__COLD static pike_id submit_full(
+PIKE__COLD pike_id pike__submit_full(
     struct pike_queue *q, const struct pike_op *op)
 {
 	q->done.room++;
@@ -325,61 +325,6 @@ static inline pike_id recv_park(
 	return pike__own_fill(h, op)->id;
 }
 
-/* A recv that the backend has at once, and that waits beside its lane as a
- * parked one does. */
-PIKE__APART static pike_id recv_native(
-    struct pike_queue *q, struct pike__handle *h, const struct pike_op *op)
-{
-	if (--q->done.room < 0)
-		return submit_full(q, op);
-	pike__own_fill(h, op);
-	if (!q->backend->recv(q, h))
-		return submit_full(q, op);
-	h->lane[PIKE__READS].state |= PIKE__BUSY | PIKE__PARKED;
-	return h->own.id;
-}
-
-/* The slot of a send that is the only op of its lane. */
-static inline void sole_fill(
-    struct pike__slot *slot, struct pike__handle *h, const struct pike_op *op)
-{
-	memcpy(&slot->op, op, offsetof(struct pike_op, offset));
-	slot->op.reserved[0] = slot->op.reserved[1] = 0;
-	slot->next = slot->prev = NULL;
-	slot->handle = h;
-	slot->moved = 0;
-	slot->due = 0;
-	slot->shots = 0;
-	slot->why = 0;
-	slot->state = PIKE__STARTED;
-	slot->lane = PIKE__WRITES;
-	slot->paused = 0;
-	slot->phase = PIKE__IN_SYSTEM;
-}
-
-/* A send that the backend has at once, if there are others to go with it. */
-PIKE__APART static pike_id send_native(
-    struct pike_queue *q, struct pike__handle *h, const struct pike_op *op)
-{
-	struct pike__slot *slot = q->slots.free;
-	struct pike__lane *lane = &h->lane[PIKE__WRITES];
-
-	if (--q->done.room < 0 || (q->crowded && !slot))
-		return submit_full(q, op);
-	if (!q->crowded)
-		return send_now(h, op, q);
-	q->slots.free = slot->next;
-	sole_fill(slot, h, op);
-	if (!q->backend->push(q, slot)) {
-		pike__slot_give(&q->slots, slot);
-		return submit_full(q, op);
-	}
-	lane->head = lane->tail = slot;
-	lane->state |= PIKE__BUSY;
-	pike__handle_attend(h);
-	return slot->id;
-}
-
 static PIKE__WITHIN pike_id submit(
     struct pike_queue *q, const struct pike_op *op)
 {
@@ -388,20 +333,27 @@ static PIKE__WITHIN pike_id submit(
 	if (h && op_plain(op)) {
 		if (head_is(op, PIKE_RECV, 0)) {
 			if (h->lane[PIKE__READS].state == PIKE__ARMED)
-				return --q->done.room < 0 ? submit_full(q, op)
-							  : recv_park(h, op);
+				return --q->done.room < 0
+					   ? pike__submit_full(q, op)
+					   : recv_park(h, op);
 			if (pike__native_idle(h))
-				return recv_native(q, h, op);
+				return --q->done.room < 0
+					   ? pike__submit_full(q, op)
+					   : q->backend->recv(q, h, op);
 		} else if (h->lane[PIKE__WRITES].state == PIKE__READY &&
 			   (head_is(op, PIKE_SEND, PIKE_ALL) ||
 			       head_is(op, PIKE_SEND, 0))) {
-			return --q->done.room < 0 ? submit_full(q, op)
+			return --q->done.room < 0 ? pike__submit_full(q, op)
 						  : send_now(h, op, q);
 		} else if (h->lane[PIKE__WRITES].state ==
 			       (PIKE__READY | PIKE__NATIVE) &&
 			   (head_is(op, PIKE_SEND, PIKE_ALL) ||
 			       head_is(op, PIKE_SEND, 0))) {
-			return send_native(q, h, op);
+			if (--q->done.room < 0)
+				return pike__submit_full(q, op);
+			/* A request is worth it with others to go with. */
+			return q->crowded ? q->backend->push(q, h, op)
+					  : send_now(h, op, q);
 		}
 	}
 	return submit_long(q, op);

@@ -23,7 +23,7 @@
 
 void pike__uring_spare_move(struct pike__uring *u)
 {
-	while (u->spare_count && !pike__uring_full(u)) {
+	while (u->spare_count && u->room) {
 		*pike__uring_next(u) = u->spare[u->spare_first++];
 		u->spare_count--;
 	}
@@ -44,10 +44,8 @@ static struct io_uring_sqe *spare_next(struct pike__uring *u)
 
 PIKE__COLD struct io_uring_sqe *pike__uring_sqe_any(struct pike__uring *u)
 {
-	sys_uring_enter(u->ring.ring_fd, pike__uring_publish(u), 0, 0, NULL, 0);
-	pike__uring_spare_move(u);
-	return u->spare_count || pike__uring_full(u) ? spare_next(u)
-						     : pike__uring_next(u);
+	pike__uring_enter(u, pike__uring_publish(u), 0, 0, NULL, 0);
+	return u->room ? pike__uring_next(u) : spare_next(u);
 }
 
 void pike__uring_push(struct pike__uring *u)
@@ -55,9 +53,8 @@ void pike__uring_push(struct pike__uring *u)
 	int taken;
 
 	do {
-		pike__uring_spare_move(u);
-		taken = sys_uring_enter(u->ring.ring_fd, pike__uring_publish(u),
-		    0, IORING_ENTER_GETEVENTS, NULL, 0);
+		taken = pike__uring_enter(u, pike__uring_publish(u), 0,
+		    IORING_ENTER_GETEVENTS, NULL, 0);
 	} while (taken < 0 ? errno == EINTR
 			   : taken > 0 && (u->spare_count ||
 					      pike__uring_publish(u) > 0));
@@ -221,7 +218,7 @@ static const char *ring_try(struct pike_queue *q, struct pike__uring *u)
 	io_uring_prep_nop(sqe);
 	sqe->user_data = PIKE__URING_NOBODY;
 	do {
-		r = sys_uring_enter(u->ring.ring_fd, pike__uring_publish(u), 1,
+		r = pike__uring_enter(u, pike__uring_publish(u), 1,
 		    IORING_ENTER_GETEVENTS, NULL, 0);
 	} while (r < 0 ? errno == EINTR : pike__uring_publish(u) > 0);
 	if (r < 0)
@@ -262,6 +259,7 @@ static const char *ring_open(
 	}
 	for (unsigned i = 0; i < sq->ring_entries; i++)
 		sq->array[i] = i;
+	u->room = sq->ring_entries;
 	u->tells = p.flags & IORING_SETUP_TASKRUN_FLAG;
 	/* In a child there is nothing there: it may not use the ring. */
 	if (sys_uring_dontfork(&u->ring))

@@ -18,6 +18,9 @@
 #define PIKE__URING_CANCEL UINT64_C(0x20000000)
 /* Nobody waits for it. */
 #define PIKE__URING_NOBODY UINT64_C(0)
+/* Or, beside this bit that neither ids nor names have, the address of the slot
+ * of an op that is SHORT. None is given to another before its request ended. */
+#define PIKE__URING_SHORT (UINT64_C(1) << 63)
 
 /* In slot->phase, beside those of the reactor. */
 enum {
@@ -38,6 +41,14 @@ struct pike__uring_msg {
 	struct pike__uring_msg *next; /* of all */
 };
 
+/* What the backend has of a group (uring_group.c). */
+struct pike__uring_group {
+	struct io_uring_buf_ring *ring;
+	unsigned mask;
+	uint32_t inside; /* buffers that the kernel was given and has not told
+			    of: when none are, it has none */
+};
+
 struct pike__uring {
 	struct pike__reactor reactor; /* first: the backend's state is both */
 	struct pike__own own;
@@ -46,6 +57,8 @@ struct pike__uring {
 	struct io_uring_sqe *spare;
 	uint32_t spare_cap;
 	uint32_t spare_first, spare_count;
+	uint32_t room; /* requests that the ring takes unasked; with spare ones
+			  none */
 	bool lost_cancels;  /* some were not found, or no memory for them */
 	int64_t ask_at;     /* when they are asked for again */
 	int64_t ask_ns;     /* how long that rests */
@@ -81,6 +94,13 @@ static inline struct pike__uring_msg *pike__uring_msg_of(
 struct pike__uring_msg *pike__uring_msg_take(
     struct pike__uring *u, struct pike__slot *slot);
 void pike__uring_msg_give(struct pike__uring *u, struct pike__slot *slot);
+
+/* What the request of an op is called. */
+static inline uint64_t pike__uring_name(const struct pike__slot *slot)
+{
+	return slot->phase & PIKE__SHORT ? PIKE__URING_SHORT | (uintptr_t)slot
+					 : (uint64_t)slot->id;
+}
 
 /* What a transfer asks for by one request. */
 static inline size_t pike__uring_part(const struct pike__slot *slot)
@@ -134,11 +154,27 @@ static inline unsigned pike__uring_publish(struct pike__uring *u)
 	struct io_uring_sq *sq = &u->ring.sq;
 
 	io_uring_smp_store_release(sq->ktail, sq->sqe_tail);
-	return sq->sqe_tail - io_uring_smp_load_acquire(sq->khead);
+	return sq->ring_entries - u->room;
 }
 
 /* Moves what had found no room into the ring. */
 void pike__uring_spare_move(struct pike__uring *u);
+
+/* The one call that makes room in the ring. */
+static inline int pike__uring_enter(struct pike__uring *u, unsigned n,
+    unsigned least, unsigned flags, void *arg, size_t size)
+{
+	const struct io_uring_sq *sq = &u->ring.sq;
+	int taken =
+	    sys_uring_enter(u->ring.ring_fd, n, least, flags, arg, size);
+
+	u->room = sq->ring_entries -
+		  (sq->sqe_tail - io_uring_smp_load_acquire(sq->khead));
+	if (PIKE__SELDOM(u->spare_count))
+		pike__uring_spare_move(u);
+	return taken;
+}
+
 /* Gives the kernel all that there is, now. */
 void pike__uring_push(struct pike__uring *u);
 
@@ -154,44 +190,21 @@ void pike__uring_show(struct pike_queue *q, bool now, int64_t next);
 /* How long to rest when the kernel has no memory, at first. */
 #define PIKE__URING_REST_NS 1000000
 
-static inline bool pike__uring_full(const struct pike__uring *u)
-{
-	const struct io_uring_sq *sq = &u->ring.sq;
-
-	return sq->sqe_tail - io_uring_smp_load_acquire(sq->khead) >=
-	       sq->ring_entries;
-}
-
+/* The next place in the ring, where there is room. */
 static inline struct io_uring_sqe *pike__uring_next(struct pike__uring *u)
 {
 	struct io_uring_sq *sq = &u->ring.sq;
 
+	u->room--;
 	return &sq->sqes[sq->sqe_tail++ & sq->ring_mask];
 }
 
 /* The next request to fill in, every field; null when out of memory. */
 struct io_uring_sqe *pike__uring_sqe_any(struct pike__uring *u);
 
-/* While there are spare ones the ring is full, or made so by moving them. */
 static inline struct io_uring_sqe *pike__uring_sqe(struct pike__uring *u)
 {
-	return PIKE__SELDOM(u->spare_count || pike__uring_full(u))
-		   ? pike__uring_sqe_any(u)
-		   : pike__uring_next(u);
-}
-
-/* A plain transfer: what liburing's prep functions write, and all of it. */
-static inline void pike__uring_fill(struct io_uring_sqe *sqe, uint8_t opcode,
-    int64_t fd, const void *buf, size_t len, uint32_t flags, pike_id id)
-{
-	*sqe = (struct io_uring_sqe){
-	    .opcode = opcode,
-	    .fd = (int)fd,
-	    .addr = (uintptr_t)buf,
-	    .len = (uint32_t)len,
-	    .msg_flags = flags,
-	    .user_data = (uint64_t)id,
-	};
+	return u->room ? pike__uring_next(u) : pike__uring_sqe_any(u);
 }
 
 /* Entries of struct pike__backend (uring_op.c). */
@@ -202,8 +215,10 @@ bool pike__uring_start(
 void pike__uring_cancel(struct pike_queue *q, struct pike__slot *slot);
 enum pike_route pike__uring_route(const struct pike_queue *q, int opcode);
 
-bool pike__uring_recv(struct pike_queue *q, struct pike__handle *h);
-bool pike__uring_send(struct pike_queue *q, struct pike__slot *slot);
+pike_id pike__uring_recv(
+    struct pike_queue *q, struct pike__handle *h, const struct pike_op *op);
+pike_id pike__uring_send(
+    struct pike_queue *q, struct pike__handle *h, const struct pike_op *op);
 
 /* Which opcodes the kernel has. */
 void pike__uring_learn(struct pike_queue *q, uint32_t features_off);
@@ -225,18 +240,34 @@ void pike__uring_group_give(
     struct pike_queue *q, struct pike__group *g, uint32_t index);
 /* False: out of memory. */
 bool pike__uring_give_grouped(struct pike_queue *q, struct pike__slot *slot);
-/*
- * One result of many of a multishot recv on a stream that is in a handle's own
- * slot: nearly all are bytes in a buffer. False: it has to be looked at.
- */
-bool pike__uring_poured(
-    struct pike_queue *q, struct pike__handle *h, int32_t res, uint32_t flags);
 /* After answers: lets ops that wait for buffers go on, as far as there are
  * any. */
 void pike__uring_feed(struct pike_queue *q);
 bool pike__uring_will_feed(const struct pike_queue *q);
 bool pike__uring_grouped(
     struct pike_queue *q, struct pike__slot *slot, int32_t res, uint32_t flags);
+
+/*
+ * One result of many of a multishot recv that is SHORT: nearly all are bytes in
+ * a buffer. False: it has to be looked at.
+ */
+static inline bool pike__uring_poured(struct pike_queue *q,
+    struct pike__slot *slot, const struct io_uring_cqe *cqe)
+{
+	const unsigned both = IORING_CQE_F_MORE | IORING_CQE_F_BUFFER;
+	struct pike__group *g;
+	struct pike__uring_group *ug;
+
+	if (slot->state != PIKE__STARTED || (cqe->flags & both) != both ||
+	    cqe->res <= 0 || !q->done.shots_left)
+		return false;
+	g = pike__group_find(q, slot->op.u.group.id);
+	ug = g->ring;
+	ug->inside--;
+	pike__shot_grouped(
+	    q, slot, g, cqe->flags >> IORING_CQE_BUFFER_SHIFT, cqe->res);
+	return true;
+}
 
 /* A cancel was not found. */
 void pike__uring_not_found(struct pike_queue *q, struct pike__slot *slot);

@@ -13,13 +13,6 @@
 #include "posix_io.h"
 #include "uring.h"
 
-struct uring_group {
-	struct io_uring_buf_ring *ring;
-	unsigned mask;
-	uint32_t inside; /* buffers that the kernel was given and has not told
-			    of: when none are, it has none */
-};
-
 /*
  * Where the kernel writes a message that one request of many receives: a head,
  * as much of the sender's name as was asked for, the data. Both together take
@@ -42,7 +35,7 @@ static uint16_t kernel_name(const struct pike__group *g)
 	return (uint16_t)(g->id + NAMES_KEPT);
 }
 
-static void ring_add(struct uring_group *ug, const struct pike__group *g,
+static void ring_add(struct pike__uring_group *ug, const struct pike__group *g,
     uint32_t index, unsigned at)
 {
 	io_uring_buf_ring_add(ug->ring, pike__group_at(g, index),
@@ -50,10 +43,10 @@ static void ring_add(struct uring_group *ug, const struct pike__group *g,
 	ug->inside++;
 }
 
-static struct uring_group *ring_new(unsigned entries)
+static struct pike__uring_group *ring_new(unsigned entries)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	struct uring_group *ug = pike__alloc(
+	struct pike__uring_group *ug = pike__alloc(
 	    sizeof *ug + page + entries * sizeof(struct io_uring_buf));
 	uintptr_t end = (uintptr_t)(ug + 1);
 
@@ -72,7 +65,7 @@ int pike__uring_group_open(struct pike_queue *q, struct pike__group *g)
 {
 	struct pike__uring *u = pike__uring_of(q);
 	struct io_uring_buf_reg reg = {0};
-	struct uring_group *ug;
+	struct pike__uring_group *ug;
 	unsigned entries = 1;
 
 	if (!u->buffer_rings)
@@ -101,7 +94,7 @@ int pike__uring_group_open(struct pike_queue *q, struct pike__group *g)
 void pike__uring_group_close(struct pike_queue *q, struct pike__group *g)
 {
 	struct pike__uring *u = q->backend_state;
-	struct uring_group *ug = g->ring;
+	struct pike__uring_group *ug = g->ring;
 
 	if (!ug)
 		return;
@@ -114,7 +107,7 @@ void pike__uring_group_close(struct pike_queue *q, struct pike__group *g)
 void pike__uring_group_give(
     struct pike_queue *q, struct pike__group *g, uint32_t index)
 {
-	struct uring_group *ug = g->ring;
+	struct pike__uring_group *ug = g->ring;
 
 	(void)q;
 	ring_add(ug, g, index, 0);
@@ -155,6 +148,9 @@ bool pike__uring_give_grouped(struct pike_queue *q, struct pike__slot *slot)
 	slot->phase &= (uint8_t)~PIKE__URING_MANY;
 	if (many && whole)
 		slot->phase |= PIKE__URING_MANY;
+	if (many && whole && !m && h->kind == PIKE__SOCKET_STREAM &&
+	    (h->flags & PIKE__CONNECTED))
+		slot->phase |= PIKE__SHORT;
 	if (m) {
 		if (slot->phase & PIKE__URING_MANY) {
 			m->header.msg_namelen = NAME_ROOM;
@@ -172,7 +168,7 @@ bool pike__uring_give_grouped(struct pike_queue *q, struct pike__slot *slot)
 		sqe->ioprio |= IORING_RECV_MULTISHOT;
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = kernel_name(g);
-	sqe->user_data = (uint64_t)slot->id;
+	sqe->user_data = pike__uring_name(slot);
 	return true;
 }
 
@@ -216,7 +212,7 @@ static int message_of_one(const struct pike__slot *slot, char *buffer,
 static void buffer_settle(struct pike_queue *q, struct pike__group *g,
     const struct pike__slot *slot, uint32_t index, struct pike__result *r)
 {
-	struct uring_group *ug = g->ring;
+	struct pike__uring_group *ug = g->ring;
 
 	ug->inside--;
 	if (pike__queue_closing(q) ||
@@ -255,28 +251,12 @@ static bool result_of(struct pike_queue *q, struct pike__slot *slot,
 	       !(op.flags & PIKE_MULTISHOT);
 }
 
-bool pike__uring_poured(
-    struct pike_queue *q, struct pike__handle *h, int32_t res, uint32_t flags)
-{
-	struct pike__group *g = pike__group_find(q, h->own.op.u.group.id);
-	struct uring_group *ug = g->ring;
-
-	if (!(flags & IORING_CQE_F_MORE) || !(flags & IORING_CQE_F_BUFFER) ||
-	    res <= 0 || !q->done.shots_left || pike__queue_closing(q) ||
-	    h->kind != PIKE__SOCKET_STREAM || !(h->flags & PIKE__CONNECTED))
-		return false;
-	ug->inside--;
-	pike__shot_grouped(
-	    q, &h->own, g, flags >> IORING_CQE_BUFFER_SHIFT, res);
-	return true;
-}
-
 /* No buffer was there. Since then some may have come back: the kernel has
  * them, or has told of them behind this answer. */
 static void wait_for_buffer(struct pike_queue *q, struct pike__slot *slot)
 {
 	struct pike__group *g = pike__group_find(q, slot->op.u.group.id);
-	const struct uring_group *ug = g->ring;
+	const struct pike__uring_group *ug = g->ring;
 
 	if (slot->state == PIKE__ENDING || ug->inside) {
 		pike__uring_again(q, slot);
@@ -289,7 +269,7 @@ static void wait_for_buffer(struct pike_queue *q, struct pike__slot *slot)
 /* Whether an op waits for a buffer where there are some. */
 static bool group_feeds(const struct pike__group *g)
 {
-	const struct uring_group *ug = g ? g->ring : NULL;
+	const struct pike__uring_group *ug = g ? g->ring : NULL;
 
 	return ug && g->waiting && ug->inside > 0;
 }
@@ -317,7 +297,7 @@ void pike__uring_feed(struct pike_queue *q)
 		uint32_t n = 0;
 
 		if (group_feeds(g))
-			n = ((const struct uring_group *)g->ring)->inside;
+			n = ((const struct pike__uring_group *)g->ring)->inside;
 		while (n-- > 0 && g->waiting)
 			pike__group_next(q, g);
 		u->starved |= g && g->waiting;

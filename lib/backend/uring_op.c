@@ -138,26 +138,41 @@ bool pike__uring_attempt(struct pike_queue *q, struct pike__handle *h,
 
 /* ---- requests ---- */
 
-bool pike__uring_recv(struct pike_queue *q, struct pike__handle *h)
+/* A plain transfer: what liburing's prep functions write, and all of it. */
+static inline void fill_short(struct io_uring_sqe *sqe, uint8_t request,
+    const struct pike__handle *h, const struct pike_op *op,
+    const struct pike__slot *slot)
 {
-	struct io_uring_sqe *sqe = pike__uring_sqe(pike__uring_of(q));
-
-	if (!sqe)
-		return false;
-	pike__uring_fill(sqe, IORING_OP_RECV, h->fd, h->own.op.buf,
-	    h->own.op.len, 0, h->own.id);
-	return true;
+	*sqe = (struct io_uring_sqe){
+	    .opcode = request,
+	    .fd = (int)h->fd,
+	    .addr = (uintptr_t)op->buf,
+	    .len = (uint32_t)op->len,
+	    .msg_flags = request == IORING_OP_SEND ? MSG_NOSIGNAL : 0,
+	    .user_data = PIKE__URING_SHORT | (uintptr_t)slot,
+	};
 }
 
-bool pike__uring_send(struct pike_queue *q, struct pike__slot *slot)
+pike_id pike__uring_recv(
+    struct pike_queue *q, struct pike__handle *h, const struct pike_op *op)
 {
-	struct io_uring_sqe *sqe = pike__uring_sqe(pike__uring_of(q));
+	struct pike__uring *u = pike__uring_of(q);
 
-	if (!sqe)
-		return false;
-	pike__uring_fill(sqe, IORING_OP_SEND, slot->handle->fd, slot->op.buf,
-	    slot->op.len, MSG_NOSIGNAL, slot->id);
-	return true;
+	if (PIKE__SELDOM(!u->room))
+		return pike__submit_full(q, op);
+	fill_short(pike__uring_next(u), IORING_OP_RECV, h, op, &h->own);
+	return pike__recv_alone(h, op);
+}
+
+pike_id pike__uring_send(
+    struct pike_queue *q, struct pike__handle *h, const struct pike_op *op)
+{
+	struct pike__uring *u = pike__uring_of(q);
+
+	if (PIKE__SELDOM(!u->room || !q->slots.free))
+		return pike__submit_full(q, op);
+	fill_short(pike__uring_next(u), IORING_OP_SEND, h, op, q->slots.free);
+	return pike__send_alone(q, h, op);
 }
 
 /* RECV, SEND, READ and WRITE. */
@@ -348,6 +363,7 @@ bool pike__uring_start(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
 {
 	*r = (struct pike__result){0};
+	slot->phase &= (uint8_t)~PIKE__SHORT;
 	if (slot->op.opcode == PIKE_CONNECT_TO && !slot->handle) {
 		struct pike__handle *h =
 		    pike__posix_connect_to(q, &slot->op, r);
@@ -384,7 +400,7 @@ static void cancel_ask(struct pike__uring *u, const struct pike__slot *slot)
 		u->ask_at = 0;
 		return;
 	}
-	io_uring_prep_cancel64(sqe, (uint64_t)slot->id, 0);
+	io_uring_prep_cancel64(sqe, pike__uring_name(slot), 0);
 	sqe->user_data = (uint64_t)slot->id | PIKE__URING_CANCEL;
 }
 

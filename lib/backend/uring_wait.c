@@ -70,12 +70,25 @@ static void own_edge(struct pike_queue *q, const struct io_uring_cqe *cqe)
 	pike__own_event(&u->own, q, name);
 }
 
+static inline struct pike__slot *short_slot(const struct io_uring_cqe *cqe)
+{
+	return (struct pike__slot *)(uintptr_t)(cqe->user_data &
+						~PIKE__URING_SHORT);
+}
+
 /* False when it cannot be taken now. */
-static bool answer(struct pike_queue *q, const struct io_uring_cqe *cqe)
+PIKE__APART static bool answer(
+    struct pike_queue *q, const struct io_uring_cqe *cqe)
 {
 	uint64_t name = cqe->user_data;
 	struct pike__slot *slot;
 
+	if (name & PIKE__URING_SHORT) {
+		slot = short_slot(cqe);
+		if (slot->state == PIKE__FREE)
+			pike__unpark(slot->handle);
+		return pike__uring_answer(q, slot, cqe->res, cqe->flags);
+	}
 	if (name <= PIKE__OWN_ALARM) {
 		own_edge(q, cqe);
 		return true;
@@ -99,74 +112,54 @@ static bool any_answer(const struct pike__uring *u)
 	return io_uring_smp_load_acquire(u->ring.cq.ktail) != *u->ring.cq.khead;
 }
 
-/* Nearly all answers are bytes for the op of a handle's own slot. */
-static inline bool own_answer(
-    struct pike_queue *q, const struct io_uring_cqe *cqe)
-{
-	struct pike__handle *h =
-	    q->handles.at[(uint32_t)cqe->user_data & q->handles.mask];
-
-	if ((uint64_t)h->own.id != cqe->user_data)
-		return false;
-	if (h->lane[PIKE__READS].state & PIKE__PARKED) {
-		if (cqe->res <= 0)
-			return false;
-		pike__finish_native(q, h, cqe->res);
-		return true;
-	}
-	return h->own.state == PIKE__STARTED &&
-	       (h->own.op.flags & PIKE_GROUP) &&
-	       pike__uring_poured(q, h, cqe->res, cqe->flags);
-}
-
-/* Or the whole of a send: the head of its lane, as all that the kernel has. */
-static inline bool sole_answer(
-    struct pike_queue *q, const struct io_uring_cqe *cqe)
-{
-	struct pike__slot *slot =
-	    pike__slot_at(&q->slots, (uint32_t)cqe->user_data);
-
-	if ((uint64_t)slot->id != cqe->user_data ||
-	    slot->op.opcode != PIKE_SEND || slot->state != PIKE__STARTED ||
-	    slot->next || slot->due || slot->moved ||
-	    (size_t)cqe->res != slot->op.len)
-		return false;
-	pike__finish_sole(q, slot);
-	return true;
-}
-
+/*
+ * Nearly all answers are bytes for the op of a handle's own slot, or the whole
+ * of a send.
+ */
 static inline bool short_answer(
     struct pike_queue *q, const struct io_uring_cqe *cqe)
 {
-	uint32_t low = (uint32_t)cqe->user_data;
+	struct pike__slot *slot = short_slot(cqe);
 
-	if (low & (PIKE__URING_EDGE | PIKE__URING_CANCEL) ||
-	    cqe->user_data <= PIKE__OWN_ALARM)
+	if (!(cqe->user_data & PIKE__URING_SHORT))
 		return false;
-	return low & PIKE__SLOT_OWN ? own_answer(q, cqe) : sole_answer(q, cqe);
+	if (slot->state == PIKE__FREE) { /* it is parked */
+		if (cqe->res <= 0)
+			return false;
+		pike__recv_alone_end(q, slot, cqe->res);
+		return true;
+	}
+	if (slot->lane == PIKE__WRITES)
+		return pike__send_alone_end(q, slot, cqe->res);
+	return pike__uring_poured(q, slot, cqe);
 }
 
-/* Takes all that there are, but for those that have to wait for room. */
-static void take_answers(struct pike_queue *q)
+/* Takes those that are more, but for those that have to wait for room. */
+PIKE__APART static unsigned take_others(
+    struct pike_queue *q, unsigned head, unsigned tail)
 {
-	struct pike__uring *u = pike__uring_of(q);
+	const struct io_uring_cq *cq = &pike__uring_of(q)->ring.cq;
+
+	for (; head != tail; head++) {
+		struct io_uring_cqe cqe = cq->cqes[head & cq->ring_mask];
+
+		if (!short_answer(q, &cqe) && !answer(q, &cqe))
+			break;
+	}
+	return head;
+}
+
+static inline void take_answers(struct pike_queue *q, struct pike__uring *u)
+{
 	struct io_uring_cq *cq = &u->ring.cq;
 	unsigned first = *cq->khead;
 	unsigned head = first;
 	unsigned tail = io_uring_smp_load_acquire(cq->ktail);
 
-	while (head != tail) {
-		const struct io_uring_cqe *cqe =
-		    &cq->cqes[head & cq->ring_mask];
-
-		if (!short_answer(q, cqe)) {
-			struct io_uring_cqe copy = *cqe;
-
-			if (!answer(q, &copy))
-				break;
-		}
+	while (head != tail && short_answer(q, &cq->cqes[head & cq->ring_mask]))
 		head++;
-	}
+	if (head != tail)
+		head = take_others(q, head, tail);
 	io_uring_smp_store_release(cq->khead, head);
 	q->crowded = head - first > CROWD;
 }
@@ -240,9 +233,9 @@ static int enter(struct pike__uring *u, unsigned n, int64_t timeout_ns)
 	struct io_uring_getevents_arg arg = {.ts = (uintptr_t)&ts};
 
 	if (timeout_ns <= 0)
-		return sys_uring_enter(u->ring.ring_fd, n, timeout_ns != 0,
-		    IORING_ENTER_GETEVENTS, NULL, 0);
-	return sys_uring_enter(u->ring.ring_fd, n, 1,
+		return pike__uring_enter(
+		    u, n, timeout_ns != 0, IORING_ENTER_GETEVENTS, NULL, 0);
+	return pike__uring_enter(u, n, 1,
 	    IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg, sizeof arg);
 }
 
@@ -282,11 +275,8 @@ static void entered(
 static void wait_once(struct pike_queue *q, int64_t timeout_ns)
 {
 	struct pike__uring *u = pike__uring_of(q);
-	unsigned n;
+	unsigned n = pike__uring_publish(u);
 
-	if (PIKE__SELDOM(u->spare_count))
-		pike__uring_spare_move(u);
-	n = pike__uring_publish(u);
 	if (u->spare_count || any_answer(u))
 		timeout_ns = 0;
 	if (timeout_ns == 0 && !n && !kernel_calls(u))
@@ -330,7 +320,7 @@ void pike__uring_wait(struct pike_queue *q, int64_t timeout_ns)
 		wait_beside(q, timeout_ns);
 	else
 		wait_once(q, timeout_ns);
-	take_answers(q);
+	take_answers(q, u);
 	if (PIKE__SELDOM(u->starved))
 		pike__uring_feed(q);
 	pike__reactor_after(q);
