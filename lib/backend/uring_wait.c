@@ -224,7 +224,8 @@ void pike__uring_show(struct pike_queue *q, bool now, int64_t next)
 		pike__own_raise(&u->own);
 }
 
-static int enter(struct pike__uring *u, unsigned n, int64_t timeout_ns)
+PIKE__APART static int enter_timed(
+    struct pike__uring *u, unsigned n, int64_t timeout_ns)
 {
 	struct __kernel_timespec ts = {
 	    .tv_sec = timeout_ns / 1000000000,
@@ -232,11 +233,15 @@ static int enter(struct pike__uring *u, unsigned n, int64_t timeout_ns)
 	};
 	struct io_uring_getevents_arg arg = {.ts = (uintptr_t)&ts};
 
-	if (timeout_ns <= 0)
-		return pike__uring_enter(
-		    u, n, timeout_ns != 0, IORING_ENTER_GETEVENTS, NULL, 0);
 	return pike__uring_enter(u, n, 1,
 	    IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg, sizeof arg);
+}
+
+static inline int enter(struct pike__uring *u, unsigned n, int64_t timeout_ns)
+{
+	return timeout_ns > 0 ? enter_timed(u, n, timeout_ns)
+			      : pike__uring_enter(u, n, timeout_ns != 0,
+				    IORING_ENTER_GETEVENTS, NULL, 0);
 }
 
 /* The kernel takes no requests now: wait for what it has, and not long. */
@@ -249,7 +254,7 @@ static void rest(struct pike__uring *u, int64_t timeout_ns)
 	enter(u, 0, timeout_ns);
 }
 
-static void entered(
+PIKE__COLD static void entered(
     struct pike_queue *q, struct pike__uring *u, int64_t timeout_ns)
 {
 	switch (errno) {
@@ -272,9 +277,9 @@ static void entered(
 	}
 }
 
-static void wait_once(struct pike_queue *q, int64_t timeout_ns)
+static inline void wait_once(
+    struct pike_queue *q, struct pike__uring *u, int64_t timeout_ns)
 {
-	struct pike__uring *u = pike__uring_of(q);
 	unsigned n = pike__uring_publish(u);
 
 	if (u->spare_count || any_answer(u))
@@ -287,39 +292,40 @@ static void wait_once(struct pike_queue *q, int64_t timeout_ns)
 		u->rest_ns = PIKE__URING_REST_NS;
 }
 
-/* A wait that has more to heed than the ring. */
-static void wait_beside(struct pike_queue *q, int64_t timeout_ns)
+/* Whether there is more to heed than the ring. */
+static inline bool any_beside(
+    const struct pike_queue *q, const struct pike__uring *u)
+{
+	return (uintptr_t)u->reactor.runnable | (uintptr_t)u->reactor.later |
+	       q->realtime.count | u->lost_cancels | u->starved;
+}
+
+/* Heeds it; how long the wait may last. */
+PIKE__COLD static int64_t heed(struct pike_queue *q, int64_t timeout_ns)
 {
 	struct pike__uring *u = pike__uring_of(q);
-	sigset_t before;
 
 	if (q->realtime.count && u->own.clock_fd < 0)
 		pike__own_watch_clock(&u->own, q);
 	if (u->lost_cancels)
 		timeout_ns = find_cancels(q, timeout_ns);
 	timeout_ns = pike__reactor_before(q, timeout_ns);
-	if (u->starved && pike__uring_will_feed(q))
-		timeout_ns = 0;
-	if (u->reactor.signals &&
-	    pike__signals_unblock(u->reactor.signals, &before)) {
-		wait_once(q, timeout_ns);
-		sys_pthread_sigmask(SIG_SETMASK, &before, NULL);
-	} else {
-		wait_once(q, timeout_ns);
-	}
+	return u->starved && pike__uring_will_feed(q) ? 0 : timeout_ns;
 }
 
 void pike__uring_wait(struct pike_queue *q, int64_t timeout_ns)
 {
 	struct pike__uring *u = pike__uring_of(q);
-	bool beside =
-	    q->realtime.count | u->lost_cancels | u->starved |
-	    (u->reactor.runnable || u->reactor.later || u->reactor.signals);
+	bool blocked;
+	sigset_t before;
 
-	if (PIKE__SELDOM(beside))
-		wait_beside(q, timeout_ns);
-	else
-		wait_once(q, timeout_ns);
+	if (PIKE__SELDOM(any_beside(q, u)))
+		timeout_ns = heed(q, timeout_ns);
+	blocked = u->reactor.signals &&
+		  pike__signals_unblock(u->reactor.signals, &before);
+	wait_once(q, u, timeout_ns);
+	if (PIKE__SELDOM(blocked))
+		sys_pthread_sigmask(SIG_SETMASK, &before, NULL);
 	take_answers(q, u);
 	if (PIKE__SELDOM(u->starved))
 		pike__uring_feed(q);
