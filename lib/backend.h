@@ -105,11 +105,11 @@ struct pike__backend {
 	 * only memory is freed. Between these a buffer that was out comes back
 	 * from the application, to a group that has a ring of the backend's
 	 * (null where no group ever has one: others keep theirs on their own
-	 * stack); ops that wait for one go on after that.
+	 * stack); ops that wait for one go on after that. It says 0.
 	 */
 	int (*group_open)(struct pike_queue *q, struct pike__group *g);
 	void (*group_close)(struct pike_queue *q, struct pike__group *g);
-	void (*group_give)(
+	int (*group_give)(
 	    struct pike_queue *q, struct pike__group *g, uint32_t index);
 };
 

@@ -25,7 +25,7 @@ bool pike__done_open(struct pike__done *d, uint32_t ops, uint32_t shots)
 		return false;
 	d->room = (int32_t)ops;
 	d->shots_left = shots;
-	d->shots = 0;
+	d->shots = d->shots_told = 0;
 	return true;
 }
 

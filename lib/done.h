@@ -19,7 +19,8 @@ struct pike__done {
 	int32_t room;                /* ops that may still be accepted */
 	uint32_t cap;                /* places that may be filled */
 	uint32_t shots_left;         /* shots that may still be given */
-	uint32_t shots; /* completions with PIKE_MORE in the ring */
+	uint32_t shots;      /* completions with PIKE_MORE in the ring */
+	uint32_t shots_told; /* those of them that are not a buffer's */
 };
 
 /* ops places for ops and shots for shots; false when out of memory. */

@@ -150,9 +150,9 @@ void pike__group_wait(
 	g->waiting_last = slot;
 }
 
-void pike__group_unwait(struct pike_queue *q, struct pike__slot *slot)
+void pike__group_unwait(struct pike__slot *slot)
 {
-	struct pike__group *g = pike__group_find(q, slot->op.u.group.id);
+	struct pike__group *g = pike__group_of(slot);
 	struct pike__slot *before = NULL;
 
 	for (struct pike__slot *s = g->waiting; s != slot; s = s->held)
@@ -171,7 +171,7 @@ void pike__group_next(struct pike_queue *q, struct pike__group *g)
 	struct pike__slot *slot = g->waiting;
 	struct pike__result r;
 
-	pike__group_unwait(q, slot);
+	pike__group_unwait(slot);
 	if (slot->state != PIKE__ENDING && q->backend->start(q, slot, &r))
 		pike__finish(q, slot, &r);
 }
@@ -225,9 +225,8 @@ int pike_group_return(struct pike_queue *q, uint32_t group, uint32_t buffer)
 		return return_any(q, group, buffer);
 	g->out[buffer] = 0;
 	if (g->ring)
-		q->backend->group_give(q, g, buffer);
-	else
-		pike__group_put(g, buffer);
+		return q->backend->group_give(q, g, buffer);
+	pike__group_put(g, buffer);
 	return 0;
 }
 

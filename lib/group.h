@@ -42,6 +42,12 @@ struct pike__groups {
  * is on the list of the queue. */
 #define PIKE__PAUSED_BY_GROUP 2
 
+/* The group of an op that names one. */
+static inline struct pike__group *pike__group_of(const struct pike__slot *slot)
+{
+	return slot->op.buf;
+}
+
 static inline char *pike__group_at(const struct pike__group *g, uint32_t index)
 {
 	return g->memory + index * g->size;

@@ -122,7 +122,7 @@ static void retire(
 	if (PIKE__SELDOM(slot->op.reserved[0]))
 		pike__cancels_ripen(q, slot);
 	if (slot->op.flags & PIKE_GROUP)
-		pike__group_find(q, slot->op.u.group.id)->users--;
+		pike__group_of(slot)->users--;
 	if (h && slot->op.opcode != PIKE_CLOSE) {
 		pike__handle_leave(h);
 		if (r->err)
@@ -209,7 +209,7 @@ void pike__unpause(struct pike_queue *q, struct pike__slot *slot)
 	struct pike__slot *before = NULL;
 
 	if (slot->paused == PIKE__PAUSED_BY_GROUP) {
-		pike__group_unwait(q, slot);
+		pike__group_unwait(slot);
 		return;
 	}
 	for (struct pike__slot *s = q->paused; s != slot; s = s->held)
@@ -238,11 +238,11 @@ void pike__shot(
 {
 	struct pike__result shot = *r;
 
-	pike__stir(q);
 	shot.flags |= PIKE_MORE;
 	pike__complete(q, slot->op.user_data, slot->id, &shot);
 	q->done.shots_left--;
 	q->done.shots++;
+	q->done.shots_told += !(shot.flags & PIKE_BUFFER);
 	if (pike__op_writes(&slot->op))
 		slot->shots++;
 }

@@ -101,9 +101,9 @@ static inline bool pike__queue_quick(const struct pike_queue *q)
 }
 
 /*
- * Whether a reap has only the ring of completions to look at: no time runs, no
- * op is paused and no shot is in the ring. Whoever may bring such a thing about
- * says so (pike__stir, pike__calm), so that this is a single comparison.
+ * Whether a reap has only the ring of completions to look at: no time runs and
+ * no op is paused. Whoever may bring such a thing about says so (pike__stir,
+ * pike__calm), so that this is a single comparison.
  */
 static inline bool pike__queue_calm(const struct pike_queue *q)
 {
@@ -117,8 +117,7 @@ static inline void pike__stir(struct pike_queue *q)
 
 static inline void pike__calm(struct pike_queue *q)
 {
-	bool calm = !q->deadlines.count && !q->realtime.count && !q->paused &&
-		    !q->done.shots;
+	bool calm = !q->deadlines.count && !q->realtime.count && !q->paused;
 
 	q->calm = calm ? q->quick : PIKE__DEAD;
 }
@@ -199,7 +198,7 @@ void pike__group_wait(
 /* The oldest op that waits for a buffer goes on. */
 void pike__group_next(struct pike_queue *q, struct pike__group *g);
 /* Takes it off the list of those that wait. */
-void pike__group_unwait(struct pike_queue *q, struct pike__slot *slot);
+void pike__group_unwait(struct pike__slot *slot);
 
 /* With their queue. */
 void pike__groups_close(struct pike_queue *q);
@@ -279,7 +278,6 @@ static inline void pike__shot_grouped(struct pike_queue *q,
 	pike__group_out(g, index);
 	q->done.shots_left--;
 	q->done.shots++;
-	pike__stir(q);
 	c->user_data = slot->op.user_data;
 	c->id = slot->id;
 	c->res = bytes;

@@ -138,38 +138,43 @@ static unsigned take_posts(
 	return n;
 }
 
-/* Shots that were given out have left their places to others. */
-static unsigned shots_taken(
+/* How many of these are shots. Those that may be waited for are told. */
+PIKE__APART static uint32_t shots_among(
     struct pike_queue *q, const struct pike_completion *out, unsigned n)
 {
-	unsigned shots = 0;
+	uint32_t shots = 0;
 
-	for (unsigned i = 0; i < n && q->done.shots; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		struct pike__slot *slot;
 
 		if (!(out[i].flags & PIKE_MORE))
 			continue;
-		q->done.shots--;
 		shots++;
 		/* What is received into a buffer writes nowhere else. */
 		if (out[i].flags & PIKE_BUFFER)
 			continue;
+		q->done.shots_told--;
 		slot = pike__op_find(q, out[i].id);
 		if (slot && slot->shots)
 			slot->shots--;
 	}
-	q->done.shots_left += shots;
 	return shots;
 }
 
+/* Shots that were given out have left their places to others. Mostly it is all
+ * that there are. */
 PIKE__APART static unsigned take_done(
     struct pike_queue *q, struct pike_completion *out, unsigned max)
 {
-	unsigned n = pike__done_take(&q->done, out, max);
+	struct pike__done *d = &q->done;
+	unsigned n = pike__done_take(d, out, max);
+	uint32_t shots = d->shots;
 
-	q->done.room += (int32_t)n;
-	if (q->done.shots)
-		q->done.room -= (int32_t)shots_taken(q, out, n);
+	if (shots && (d->shots_told || pike__done_any(d)))
+		shots = shots_among(q, out, n);
+	d->shots -= shots;
+	d->shots_left += shots;
+	d->room += (int32_t)(n - shots);
 	return n;
 }
 
@@ -292,45 +297,37 @@ PIKE__COLD static int reap_any(struct pike_queue *q,
 	return n;
 }
 
+/* Of a calm queue, a single shot: nearly always bytes in a buffer. */
+PIKE__APART static int give_shot(
+    struct pike_queue *q, struct pike_completion *out, unsigned max)
+{
+	struct pike__done *d = &q->done;
+
+	if (!(d->first->flags & PIKE_BUFFER))
+		return (int)take_done(q, out, max);
+	*out = *d->first;
+	d->first = d->next;
+	d->shots--;
+	d->shots_left++;
+	return 1;
+}
+
 /* What a calm queue gives: nearly always one completion, or as many as there
- * are connections. */
+ * are connections. If there is none it waits, like its caller. */
 static inline int give(
     struct pike_queue *q, struct pike_completion *out, unsigned max)
 {
 	struct pike__done *d = &q->done;
 
 	if (d->first + 1 != d->next)
-		return (int)take_done(q, out, max);
+		return pike__done_any(d) ? (int)take_done(q, out, max)
+					 : reap_any(q, out, max, -1);
+	if (d->first->flags & PIKE_MORE)
+		return give_shot(q, out, max);
 	*out = *d->first;
 	d->first = d->next;
 	d->room++;
 	return 1;
-}
-
-/* A queue that is not calm, most often because shots are in the ring: what
- * they ask for is done where they are taken. */
-PIKE__APART static int reap_stirred(struct pike_queue *q,
-    struct pike_completion *out, unsigned max, int64_t timeout_ns)
-{
-	struct pike__done *d = &q->done;
-	int n;
-
-	if (!pike__queue_quick(q) || q->deadlines.count || q->realtime.count ||
-	    q->paused || !pike__done_any(&q->done) || --q->patience < 0)
-		return reap_any(q, out, max, timeout_ns);
-	if (d->first + 1 == d->next && (d->first->flags & PIKE_BUFFER) &&
-	    d->shots) {
-		*out = *d->first;
-		d->first = d->next;
-		d->shots_left++;
-		d->shots--;
-		q->calm = q->quick;
-		return 1;
-	}
-	n = (int)take_done(q, out, max);
-	if (!d->shots)
-		q->calm = q->quick;
-	return n;
 }
 
 /* Waits without end for something to give. */
@@ -338,20 +335,17 @@ PIKE__APART static int reap_waiting(
     struct pike_queue *q, struct pike_completion *out, unsigned max)
 {
 	wait_for_events(q, -1);
-	if (called(q) || !pike__done_any(&q->done))
+	if (called(q) || !pike__queue_calm(q))
 		return reap_any(q, out, max, -1);
-	if (!pike__queue_calm(q))
-		return reap_stirred(q, out, max, -1);
 	return give(q, out, max);
 }
 
 int pike_reap(struct pike_queue *q, struct pike_completion *out, unsigned max,
     int64_t timeout_ns)
 {
-	if (!q || !out || max - 1 >= INT_MAX || timeout_ns < -1 || called(q))
+	if (!q || !out || max - 1 >= INT_MAX || timeout_ns < -1 || called(q) ||
+	    !pike__queue_calm(q))
 		return reap_any(q, out, max, timeout_ns);
-	if (!pike__queue_calm(q))
-		return reap_stirred(q, out, max, timeout_ns);
 	if (!pike__done_any(&q->done))
 		return timeout_ns == -1 ? reap_waiting(q, out, max)
 					: reap_any(q, out, max, timeout_ns);

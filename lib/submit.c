@@ -55,11 +55,13 @@ static bool own_fits(const struct pike__handle *h, const struct pike_op *op)
 	       !(h->lane[PIKE__READS].state & PIKE__PARKED);
 }
 
-/* From here on its len is what may be received at a time. */
+/* From here on its len is what may be received at a time, and its buf, which
+ * it has not, is for pike__group_of. */
 static void group_join(struct pike_queue *q, struct pike__slot *slot)
 {
 	struct pike__group *g = pike__group_find(q, slot->op.u.group.id);
 
+	slot->op.buf = g;
 	slot->op.len = pike__group_room(g, &slot->op);
 	g->users++;
 }

@@ -236,7 +236,7 @@ bool pike__uring_shoots(const struct pike_queue *q, const struct pike_op *op);
 /* Groups of buffers (uring_group.c). */
 int pike__uring_group_open(struct pike_queue *q, struct pike__group *g);
 void pike__uring_group_close(struct pike_queue *q, struct pike__group *g);
-void pike__uring_group_give(
+int pike__uring_group_give(
     struct pike_queue *q, struct pike__group *g, uint32_t index);
 /* False: out of memory. */
 bool pike__uring_give_grouped(struct pike_queue *q, struct pike__slot *slot);
@@ -261,7 +261,7 @@ static inline bool pike__uring_poured(struct pike_queue *q,
 	if (slot->state != PIKE__STARTED || (cqe->flags & both) != both ||
 	    cqe->res <= 0 || !q->done.shots_left)
 		return false;
-	g = pike__group_find(q, slot->op.u.group.id);
+	g = pike__group_of(slot);
 	ug = g->ring;
 	ug->inside--;
 	pike__shot_grouped(

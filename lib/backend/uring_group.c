@@ -35,11 +35,16 @@ static uint16_t kernel_name(const struct pike__group *g)
 	return (uint16_t)(g->id + NAMES_KEPT);
 }
 
-static void ring_add(struct pike__uring_group *ug, const struct pike__group *g,
-    uint32_t index, unsigned at)
+/* Puts a buffer in the place after those that the kernel knows of. */
+static inline void ring_add(struct pike__uring_group *ug,
+    const struct pike__group *g, uint32_t index, unsigned at)
 {
-	io_uring_buf_ring_add(ug->ring, pike__group_at(g, index),
-	    (unsigned)g->size, (unsigned short)index, (int)ug->mask, (int)at);
+	struct io_uring_buf *buf =
+	    &ug->ring->bufs[(ug->ring->tail + at) & ug->mask];
+
+	buf->addr = (uintptr_t)pike__group_at(g, index);
+	buf->len = (uint32_t)g->size;
+	buf->bid = (uint16_t)index;
 	ug->inside++;
 }
 
@@ -104,7 +109,7 @@ void pike__uring_group_close(struct pike_queue *q, struct pike__group *g)
 	g->ring = NULL;
 }
 
-void pike__uring_group_give(
+int pike__uring_group_give(
     struct pike_queue *q, struct pike__group *g, uint32_t index)
 {
 	struct pike__uring_group *ug = g->ring;
@@ -112,6 +117,7 @@ void pike__uring_group_give(
 	(void)q;
 	ring_add(ug, g, index, 0);
 	io_uring_buf_ring_advance(ug->ring, 1);
+	return 0;
 }
 
 /* ---- requests ---- */
@@ -120,7 +126,7 @@ bool pike__uring_give_grouped(struct pike_queue *q, struct pike__slot *slot)
 {
 	struct pike__uring *u = pike__uring_of(q);
 	const struct pike__handle *h = slot->handle;
-	struct pike__group *g = pike__group_find(q, slot->op.u.group.id);
+	struct pike__group *g = pike__group_of(slot);
 	struct pike__uring_msg *m = NULL;
 	bool many = pike__uring_shoots(q, &slot->op);
 	/* A request for many fills whole buffers. */
@@ -229,7 +235,7 @@ static void buffer_settle(struct pike_queue *q, struct pike__group *g,
 static bool result_of(struct pike_queue *q, struct pike__slot *slot,
     int32_t res, uint32_t flags, struct pike__result *r)
 {
-	struct pike__group *g = pike__group_find(q, slot->op.u.group.id);
+	struct pike__group *g = pike__group_of(slot);
 	struct pike__handle *h = slot->handle;
 	uint32_t index = flags >> IORING_CQE_BUFFER_SHIFT;
 	struct pike_op op = slot->op;
@@ -255,7 +261,7 @@ static bool result_of(struct pike_queue *q, struct pike__slot *slot,
  * them, or has told of them behind this answer. */
 static void wait_for_buffer(struct pike_queue *q, struct pike__slot *slot)
 {
-	struct pike__group *g = pike__group_find(q, slot->op.u.group.id);
+	struct pike__group *g = pike__group_of(slot);
 	const struct pike__uring_group *ug = g->ring;
 
 	if (slot->state == PIKE__ENDING || ug->inside) {

@@ -309,10 +309,9 @@ static enum pike__given give_grouped(
 	return PIKE__ENDED;
 }
 
-static bool has_kernel_group(struct pike_queue *q, const struct pike_op *op)
+static bool has_kernel_group(const struct pike__slot *slot)
 {
-	return (op->flags & PIKE_GROUP) &&
-	       pike__group_find(q, op->u.group.id)->ring;
+	return (slot->op.flags & PIKE_GROUP) && pike__group_of(slot)->ring;
 }
 
 static enum pike__given give(
@@ -323,7 +322,7 @@ static enum pike__given give(
 
 	if (!h)
 		return PIKE__LEFT;
-	if (has_kernel_group(q, &slot->op))
+	if (has_kernel_group(slot))
 		return give_grouped(q, slot, r);
 	if ((slot->phase & PIKE__URING_DETOUR) ||
 	    (slot->op.flags & PIKE_GROUP) || !native(u, h, &slot->op))

@@ -123,15 +123,14 @@ static inline bool short_answer(
 
 	if (!(cqe->user_data & PIKE__URING_SHORT))
 		return false;
-	if (slot->state == PIKE__FREE) { /* it is parked */
-		if (cqe->res <= 0)
-			return false;
-		pike__recv_alone_end(q, slot, cqe->res);
-		return true;
-	}
 	if (slot->lane == PIKE__WRITES)
 		return pike__send_alone_end(q, slot, cqe->res);
-	return pike__uring_poured(q, slot, cqe);
+	if (slot->state != PIKE__FREE)
+		return pike__uring_poured(q, slot, cqe);
+	if (cqe->res <= 0) /* it is parked */
+		return false;
+	pike__recv_alone_end(q, slot, cqe->res);
+	return true;
 }
 
 /* Takes those that are more, but for those that have to wait for room. */

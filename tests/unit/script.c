@@ -268,11 +268,12 @@ static void script_group_close(struct pike_queue *q, struct pike__group *g)
 	line_add(state.asked, "no group %u", g->id);
 }
 
-static void script_group_give(
+static int script_group_give(
     struct pike_queue *q, struct pike__group *g, uint32_t index)
 {
 	(void)q;
 	line_add(state.asked, "%u:%u", g->id, index);
+	return 0;
 }
 
 static const struct pike__backend script_backend = {
