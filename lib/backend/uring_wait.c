@@ -276,19 +276,24 @@ PIKE__COLD static void entered(
 	}
 }
 
-static inline void wait_once(
+static PIKE__WITHIN void wait_once(
     struct pike_queue *q, struct pike__uring *u, int64_t timeout_ns)
 {
+	sigset_t before;
+	bool blocked = u->reactor.signals &&
+		       pike__signals_unblock(u->reactor.signals, &before);
 	unsigned n = pike__uring_publish(u);
 
 	if (u->spare_count || any_answer(u))
 		timeout_ns = 0;
-	if (timeout_ns == 0 && !n && !kernel_calls(u))
-		return;
-	if (enter(u, n, timeout_ns) < 0)
-		entered(q, u, timeout_ns);
-	else
-		u->rest_ns = PIKE__URING_REST_NS;
+	if (timeout_ns != 0 || n || kernel_calls(u)) {
+		if (enter(u, n, timeout_ns) < 0)
+			entered(q, u, timeout_ns);
+		else
+			u->rest_ns = PIKE__URING_REST_NS;
+	}
+	if (PIKE__SELDOM(blocked))
+		sys_pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 /* Whether there is more to heed than the ring. */
@@ -299,8 +304,8 @@ static inline bool any_beside(
 	       q->realtime.count | u->lost_cancels | u->starved;
 }
 
-/* Heeds it; how long the wait may last. */
-PIKE__COLD static int64_t heed(struct pike_queue *q, int64_t timeout_ns)
+/* A wait that heeds it, and one that has an end. */
+PIKE__COLD static void wait_beside(struct pike_queue *q, int64_t timeout_ns)
 {
 	struct pike__uring *u = pike__uring_of(q);
 
@@ -309,22 +314,19 @@ PIKE__COLD static int64_t heed(struct pike_queue *q, int64_t timeout_ns)
 	if (u->lost_cancels)
 		timeout_ns = find_cancels(q, timeout_ns);
 	timeout_ns = pike__reactor_before(q, timeout_ns);
-	return u->starved && pike__uring_will_feed(q) ? 0 : timeout_ns;
+	if (u->starved && pike__uring_will_feed(q))
+		timeout_ns = 0;
+	wait_once(q, u, timeout_ns);
 }
 
 void pike__uring_wait(struct pike_queue *q, int64_t timeout_ns)
 {
 	struct pike__uring *u = pike__uring_of(q);
-	bool blocked;
-	sigset_t before;
 
-	if (PIKE__SELDOM(any_beside(q, u)))
-		timeout_ns = heed(q, timeout_ns);
-	blocked = u->reactor.signals &&
-		  pike__signals_unblock(u->reactor.signals, &before);
-	wait_once(q, u, timeout_ns);
-	if (PIKE__SELDOM(blocked))
-		sys_pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (PIKE__SELDOM(timeout_ns >= 0 || any_beside(q, u)))
+		wait_beside(q, timeout_ns);
+	else
+		wait_once(q, u, -1);
 	take_answers(q, u);
 	if (PIKE__SELDOM(u->starved))
 		pike__uring_feed(q);
