@@ -276,6 +276,24 @@ PIKE__COLD static void entered(
 	}
 }
 
+/*
+ * A kernel that defers its work does some when it was asked for something, and
+ * some before it sleeps: where results come in crowds it shall do both. It
+ * stops a request for many after 32 results; these would take two waits.
+ */
+PIKE__APART static unsigned ask_nothing(struct pike__uring *u)
+{
+	struct io_uring_sqe *sqe;
+
+	if (!(u->ring.flags & IORING_SETUP_DEFER_TASKRUN))
+		return 0;
+	sqe = pike__uring_next(u);
+	io_uring_prep_nop(sqe);
+	sqe->flags = IOSQE_CQE_SKIP_SUCCESS;
+	sqe->user_data = PIKE__URING_NOBODY;
+	return pike__uring_publish(u);
+}
+
 static PIKE__WITHIN void wait_once(
     struct pike_queue *q, struct pike__uring *u, int64_t timeout_ns)
 {
@@ -287,6 +305,8 @@ static PIKE__WITHIN void wait_once(
 	if (u->spare_count || any_answer(u))
 		timeout_ns = 0;
 	if (timeout_ns != 0 || n || kernel_calls(u)) {
+		if (q->crowded && !n)
+			n = ask_nothing(u);
 		if (enter(u, n, timeout_ns) < 0)
 			entered(q, u, timeout_ns);
 		else
