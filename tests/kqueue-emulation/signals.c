@@ -150,3 +150,11 @@ int sigaction(int number, const struct sigaction *restrict action,
 	kq_unlock(&before);
 	return done;
 }
+
+void (*signal(int number, void (*handler)(int)))(int)
+{
+	struct sigaction action = {.sa_flags = SA_RESTART}, old;
+
+	action.sa_handler = handler;
+	return sigaction(number, &action, &old) ? SIG_ERR : old.sa_handler;
+}
