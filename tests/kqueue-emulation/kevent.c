@@ -277,13 +277,15 @@ static int events_take(struct kq *q, struct kevent *events, int max,
 {
 	for (;;) {
 		int some = wait_for_some(q, until, before);
-		int n = gather(q, events, max, until == 0);
+		int n = -1;
 
+		/* Interrupted, whatever there is now: "A signal was delivered
+		 * before the timeout expired": kqueue(2) of all. */
+		if (some >= 0)
+			n = gather(q, events, max, until == 0);
 		kq_show(q);
-		if (n > 0 || until == 0)
+		if (n != 0 || until == 0)
 			return n;
-		if (some < 0)
-			return -1;
 		if (some == 0 && !q->first && until > 0 && now() >= until)
 			return 0;
 	}
