@@ -50,6 +50,7 @@ enum {
 	PIKE__UNBLOCKED = 0x0008,  /* O_NONBLOCK was set by pike */
 	PIKE__LISTENS = 0x0010,
 	PIKE__CONNECTED = 0x0020,
+	PIKE__HUSHED = 0x0040,     /* was told to raise no SIGPIPE */
 	PIKE__LINGERS = 0x0080,    /* its close would wait for unsent data */
 	PIKE__RUNNABLE = 0x0100,   /* on the backend's list of the unfinished */
 	PIKE__DRAINS = 0x0200,     /* a short read means empty */

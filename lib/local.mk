@@ -37,7 +37,6 @@ pike_core_headers = \
 
 pike_reactor = \
 	lib/backend/sys.def \
-	lib/backend/own.c \
 	lib/backend/posix_addr.c \
 	lib/backend/posix_adopt.c \
 	lib/backend/posix_error.c \
@@ -50,7 +49,12 @@ pike_reactor = \
 	lib/backend/reactor.c \
 	lib/backend/reactor_group.c \
 	lib/backend/reactor_signal.c \
-	lib/backend/own.h \
+	lib/backend/reactor_urgent.c \
+	lib/backend/compat.h \
+	lib/backend/compat_calls.h \
+	lib/backend/compat_flags.h \
+	lib/backend/compat_linux.h \
+	lib/backend/compat_posix.h \
 	lib/backend/posix_addr.h \
 	lib/backend/posix_error.h \
 	lib/backend/posix_io.h \
@@ -58,6 +62,10 @@ pike_reactor = \
 	lib/backend/posix_signal.h \
 	lib/backend/reactor.h \
 	lib/backend/sys.h
+
+pike_linux_fds = \
+	lib/backend/own.c \
+	lib/backend/own.h
 
 pike_epoll = \
 	lib/backend/epoll.c
@@ -73,10 +81,14 @@ pike_uring = \
 	lib/backend/uring_sys.h
 
 lib_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/lib $(LIBURING_CFLAGS)
+lib_libadd = $(LIBURING_LIBS) $(PTHREAD_LIBS)
 
 pike_sources = $(pike_core) $(pike_core_headers)
 if HAVE_REACTOR
 pike_sources += $(pike_reactor)
+endif
+if HAVE_LINUX_FDS
+pike_sources += $(pike_linux_fds)
 endif
 if HAVE_EPOLL
 pike_sources += $(pike_epoll)
@@ -97,7 +109,7 @@ lib_LTLIBRARIES += libpike.la
 libpike_la_SOURCES = $(pike_sources)
 libpike_la_CPPFLAGS = $(lib_cppflags) -DPIKE_BUILD
 libpike_la_CFLAGS = $(AM_CFLAGS) $(PIKE_HIDDEN)
-libpike_la_LIBADD = $(LIBURING_LIBS) $(PTHREAD_LIBS)
+libpike_la_LIBADD = $(lib_libadd)
 libpike_la_LDFLAGS = $(AM_LDFLAGS) -no-undefined \
 	-version-info $(PIKE_LT_CURRENT):$(PIKE_LT_REVISION):$(PIKE_LT_AGE)
 if HAVE_VSCRIPT
@@ -110,6 +122,6 @@ EXTRA_libpike_la_DEPENDENCIES = lib/libpike.map
 check_LTLIBRARIES += libpike-test.la
 libpike_test_la_SOURCES = $(pike_sources) lib/backend/seam.c
 libpike_test_la_CPPFLAGS = $(lib_cppflags) -DPIKE_STATIC -DPIKE_SEAM
-libpike_test_la_LIBADD = $(LIBURING_LIBS) $(PTHREAD_LIBS)
+libpike_test_la_LIBADD = $(lib_libadd)
 
 EXTRA_DIST += lib/libpike.map lib/pike.pc.in

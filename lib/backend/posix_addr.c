@@ -13,6 +13,7 @@
 
 #include <pike.h>
 
+#include "compat.h"
 #include "posix_addr.h"
 
 /* Where the bytes of a Unix path begin. */
@@ -58,6 +59,8 @@ static int addr_to_un(const struct pike_addr *addr, void *to, socklen_t *len)
 		return -PIKE_ENAMETOOLONG;
 	if (nul && memchr(addr->u.path, 0, path_len))
 		return -PIKE_EINVAL;
+	if (path_len && !nul && !PIKE_ABSTRACT)
+		return -PIKE_EINVAL;
 	sun.sun_family = AF_UNIX;
 	memcpy(sun.sun_path, addr->u.path, path_len);
 	memcpy(to, &sun, sizeof(sun));
@@ -83,23 +86,29 @@ static int addr_to_raw(const struct pike_addr *addr, void *to, socklen_t *len)
 int pike__addr_to_system(
     const struct pike_addr *addr, struct sockaddr_storage *sa, socklen_t *len)
 {
+	int err = 0;
+
 	if (addr->reserved != 0)
 		return -PIKE_EINVAL;
 	memset(sa, 0, sizeof(*sa));
 	switch (addr->family) {
 	case PIKE_AF_UNIX:
-		return addr_to_un(addr, sa, len);
+		err = addr_to_un(addr, sa, len);
+		break;
 	case PIKE_AF_INET:
 		*len = addr_to_in(addr, sa);
-		return 0;
+		break;
 	case PIKE_AF_INET6:
 		*len = addr_to_in6(addr, sa);
-		return 0;
+		break;
 	case PIKE_AF_SYSTEM:
 		return addr_to_raw(addr, sa, len);
 	default:
 		return -PIKE_EAFNOSUPPORT;
 	}
+	if (!err)
+		pike__sockaddr_len(sa, *len);
+	return err;
 }
 
 static int addr_from_in(struct pike_addr *addr, const void *from, size_t len)

@@ -7,8 +7,8 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdio.h>
 
+#include "compat.h"
 #include "posix_addr.h"
 #include "posix_io.h"
 
@@ -72,15 +72,13 @@ static enum pike__kind kind_of(int fd, const struct stat *st, unsigned *flags)
  */
 static void terminal_unblock(struct pike__handle *h)
 {
-	char path[32];
 	int flags = sys_fcntl((int)h->fd, F_GETFL, 0);
 	int fd = -1;
 
 	if (flags < 0 || (flags & O_NONBLOCK) || !sys_isatty((int)h->fd))
 		return;
-	snprintf(path, sizeof path, "/proc/self/fd/%d", (int)h->fd);
-	if (sys_ptsnumber((int)h->fd) < 0)
-		fd = sys_open(path,
+	if (!pike__terminal_is_master((int)h->fd))
+		fd = pike__terminal_reopen((int)h->fd,
 		    (flags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd >= 0) {
 		h->own_fd = (int32_t)h->fd;
@@ -121,6 +119,8 @@ pike_handle pike__posix_adopt(struct pike_queue *q, pike_fd fd)
 	if (fd < 0 || fd > INT_MAX || sys_fstat((int)fd, &st))
 		return -PIKE_EBADF;
 	kind = kind_of((int)fd, &st, &flags);
+	if (pike__hush((int)fd))
+		flags |= PIKE__HUSHED;
 	h = pike__handle_take(&q->handles, fd, kind, flags);
 	if (kind <= PIKE__SOCKET_PACKET)
 		socket_adopted(h);
@@ -141,11 +141,12 @@ static void linger_not(int fd)
 	struct linger linger;
 	socklen_t len = sizeof linger;
 
-	if (sys_getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len) == 0 &&
+	if (sys_getsockopt(fd, SOL_SOCKET, PIKE__SO_LINGER, &linger, &len) ==
+		0 &&
 	    linger.l_onoff && linger.l_linger) {
 		linger.l_onoff = 0;
 		sys_setsockopt(
-		    fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+		    fd, SOL_SOCKET, PIKE__SO_LINGER, &linger, sizeof linger);
 	}
 }
 
@@ -164,6 +165,8 @@ int pike__posix_drop(struct pike__handle *h, bool close_it)
 		if (flags >= 0)
 			sys_fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
 	}
+	if (h->flags & PIKE__HUSHED)
+		pike__unhush(fd);
 	if (!close_it)
 		return 0;
 	if (h->flags & PIKE__LINGERS)

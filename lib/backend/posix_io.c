@@ -8,6 +8,7 @@
 
 #include <errno.h>
 
+#include "compat.h"
 #include "posix_error.h"
 #include "posix_io.h"
 
@@ -85,6 +86,14 @@ int pike__posix_ask(int fd, int events)
 	return n < 0 ? -1 : p.revents;
 }
 
+int pike__posix_events(int fd, unsigned wanted)
+{
+	int events = pike__posix_ask(fd, pike__poll_to_system(wanted));
+
+	return events < 0 ? -1
+			  : (int)pike__poll_from_system(fd, wanted, events);
+}
+
 /* ---- one call ---- */
 
 static bool writes(const struct pike_op *op)
@@ -127,7 +136,7 @@ static ssize_t call_vector(const struct pike_queue *q, struct pike__handle *h,
 	msg.msg_iovlen = cut.n;
 	if (writes(op))
 		return sys_sendmsg(
-		    (int)h->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+		    (int)h->fd, &msg, MSG_DONTWAIT | PIKE__MSG_QUIET);
 	n = sys_recvmsg((int)h->fd, &msg, MSG_DONTWAIT);
 	if (n >= 0 && (msg.msg_flags & MSG_TRUNC))
 		r->flags |= PIKE_TRUNCATED;
@@ -145,7 +154,7 @@ int pike__posix_msg_flags(uint32_t flags)
 	if (flags & PIKE_MSG_DONTROUTE)
 		system |= MSG_DONTROUTE;
 	if (flags & PIKE_MSG_MORE)
-		system |= MSG_MORE;
+		system |= PIKE__MSG_MORE;
 	return system;
 }
 
@@ -165,9 +174,9 @@ static ssize_t call_buffer(struct pike__handle *h, const struct pike_op *op,
 		flags |= pike__posix_msg_flags(op->op_flags);
 	if (writes(op))
 		return sys_send(
-		    (int)h->fd, buf + moved, len, flags | MSG_NOSIGNAL);
+		    (int)h->fd, buf + moved, len, flags | PIKE__MSG_QUIET);
 	if (h->kind == PIKE__SOCKET_PACKET)
-		flags |= MSG_TRUNC;
+		return pike__recv_packet((int)h->fd, buf + moved, len, flags);
 	return sys_recv((int)h->fd, buf + moved, len, flags);
 }
 
@@ -260,6 +269,9 @@ static enum pike__outcome transfer_failed(struct pike__handle *h,
 			lane->state &= (uint16_t)~PIKE__READY;
 		return PIKE__BLOCKED;
 	}
+	if (h->kind == PIKE__SOCKET_PACKET && writes(op) &&
+	    pike__cannot_take(err))
+		return PIKE__LATER;
 	pike__posix_error(r, err);
 	code = r->err;
 	if (h->kind == PIKE__SOCKET_STREAM) {
@@ -298,8 +310,9 @@ static void ended(struct pike__handle *h, size_t moved, struct pike__result *r)
 			r->res = -r->err;
 		return;
 	}
-	/* An empty message looks like the end of a sequence of them. */
-	if (h->kind == PIKE__SOCKET_PACKET) {
+	/* An empty message looks like the end of a sequence of them. Where
+	 * poll cannot tell, there are no empty ones. */
+	if (h->kind == PIKE__SOCKET_PACKET && POLLRDHUP) {
 		events = pike__posix_ask((int)h->fd, POLLRDHUP);
 		if (events < 0 || !(events & (POLLRDHUP | POLLHUP)))
 			return;
@@ -320,7 +333,7 @@ static bool transferred(struct pike__handle *h, const struct pike_op *op,
 
 	*outcome = PIKE__DONE;
 	if (n < 0) {
-		if (errno == EINTR)
+		if (errno == EINTR || (errno == PIKE__TORN && writes(op)))
 			return true;
 		*outcome = transfer_failed(h, op, *moved, errno, r);
 		return false;
@@ -329,7 +342,7 @@ static bool transferred(struct pike__handle *h, const struct pike_op *op,
 		ended(h, *moved, r);
 		return false;
 	}
-	if ((size_t)n > want) { /* MSG_TRUNC tells the whole length */
+	if ((size_t)n > want) { /* of a packet */
 		r->flags |= PIKE_TRUNCATED;
 		n = (ssize_t)want;
 	}
@@ -392,7 +405,7 @@ bool pike__posix_took(struct pike__handle *h, const struct pike_op *op,
 static enum pike__outcome try_poll(
     struct pike__handle *h, const struct pike_op *op, struct pike__result *r)
 {
-	int events = pike__posix_ask((int)h->fd, (int)op->op_flags);
+	int events = pike__posix_events((int)h->fd, op->op_flags);
 
 	if (events < 0) {
 		pike__posix_error(r, errno);

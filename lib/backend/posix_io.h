@@ -112,6 +112,8 @@ int pike__posix_name(
 /* Which of these poll events, or POLLERR and the like, hold of a descriptor
  * now: 0 for none, -1 with errno. */
 int pike__posix_ask(int fd, int events);
+/* The same in PIKE_POLL_ bits. */
+int pike__posix_events(int fd, unsigned wanted);
 
 /* The system's MSG_ flags for PIKE_MSG_. */
 int pike__posix_msg_flags(uint32_t flags);

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "compat.h"
 #include "posix_addr.h"
 #include "posix_io.h"
 
@@ -17,13 +18,12 @@
 #define FDS_MAX     253
 #define CONTROL_MAX 4096
 
-#ifndef SCM_PIDFD
-#	define SCM_PIDFD 0x04
-#endif
+/* CMSG_SPACE is not a constant everywhere; headers and gaps are less. */
+#define HEADER_MAX 64
 
 union control {
 	struct cmsghdr align;
-	char bytes[CMSG_SPACE(FDS_MAX * sizeof(int)) + CONTROL_MAX];
+	char bytes[HEADER_MAX + FDS_MAX * sizeof(int) + CONTROL_MAX];
 };
 
 int pike__posix_name(
@@ -133,7 +133,8 @@ ssize_t pike__posix_sendmsg(struct pike__handle *h, const struct pike_op *op,
 		return 0;
 	}
 	return sys_sendmsg((int)h->fd, &m,
-	    MSG_DONTWAIT | MSG_NOSIGNAL | pike__posix_msg_flags(op->op_flags));
+	    MSG_DONTWAIT | PIKE__MSG_QUIET |
+		pike__posix_msg_flags(op->op_flags));
 }
 
 /* ---- receiving ---- */
@@ -148,6 +149,7 @@ static void fds_unpack(const struct cmsghdr *c, struct pike_msg *msg,
 
 		memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
 		if (*count < msg->fd_count) {
+			pike__make_received(fd);
 			msg->fds[(*count)++] = fd;
 		} else {
 			sys_close(fd);
@@ -161,7 +163,7 @@ static void record_forget(const struct cmsghdr *c)
 {
 	int fd;
 
-	if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_PIDFD ||
+	if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != PIKE__SCM_FD ||
 	    c->cmsg_len < CMSG_LEN(sizeof fd))
 		return;
 	memcpy(&fd, CMSG_DATA(c), sizeof fd);
@@ -179,7 +181,7 @@ static void control_unpack(
 
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
 		size_t len = c->cmsg_len;
-		size_t space = CMSG_ALIGN(len);
+		size_t space = CMSG_SPACE(len - CMSG_LEN(0));
 
 		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
 			fds_unpack(c, msg, &count, r);
@@ -235,7 +237,7 @@ ssize_t pike__posix_recvmsg(struct pike__handle *h, const struct pike_op *op,
 		m.msg_controllen = sizeof control.bytes;
 	}
 	n = sys_recvmsg((int)h->fd, &m,
-	    MSG_DONTWAIT | MSG_CMSG_CLOEXEC |
+	    MSG_DONTWAIT | PIKE__MSG_CLOEXEC |
 		pike__posix_msg_flags(op->op_flags));
 	if (n < 0)
 		return n;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <limits.h>
 
+#include "compat.h"
 #include "posix_io.h"
 
 #ifndef RWF_NOSIGNAL
@@ -20,7 +21,6 @@
  */
 static ssize_t write_quietly(int fd, const struct iovec *iov, int n, int flags)
 {
-	static const struct timespec no_time;
 	sigset_t pipe_set, pending, before;
 	ssize_t done;
 	int err;
@@ -38,9 +38,7 @@ static ssize_t write_quietly(int fd, const struct iovec *iov, int n, int flags)
 		     : sys_writev(fd, iov, n);
 	err = errno;
 	if (done < 0 && err == EPIPE && !sigismember(&pending, SIGPIPE))
-		while (sys_sigtimedwait(&pipe_set, NULL, &no_time) < 0 &&
-		       errno == EINTR)
-			;
+		pike__take_sigpipe(&pipe_set);
 	sys_pthread_sigmask(SIG_SETMASK, &before, NULL);
 	errno = err;
 	return done;

@@ -25,6 +25,15 @@
 #include "posix_signal.h"
 #include "sys.h"
 
+/* What a thread sends to another: each system's own name, or none. */
+#ifndef SI_TKILL
+#	ifdef SI_LWP
+#		define SI_TKILL SI_LWP
+#	else
+#		define SI_TKILL SI_USER
+#	endif
+#endif
+
 #define SIGNAL_MAX 64 /* the greatest number that a set holds */
 
 /* A set that handlers change: PIKE_SIGNAL_BIT's lower and upper half. */
@@ -141,16 +150,11 @@ static int signal_set_remove(struct signal_set *set, int number)
 /* Whether si_pid and si_uid mean something. */
 static int signal_has_sender(const siginfo_t *info)
 {
-	switch (info->si_code) {
-	case SI_USER:
-	case SI_QUEUE:
-	case SI_TKILL:
+	if (info->si_code == SI_USER || info->si_code == SI_QUEUE ||
+	    info->si_code == SI_TKILL)
 		return 1;
-	default:
-		return info->si_signo == SIGCHLD &&
-		       info->si_code >= CLD_EXITED &&
-		       info->si_code <= CLD_CONTINUED;
-	}
+	return info->si_signo == SIGCHLD && info->si_code >= CLD_EXITED &&
+	       info->si_code <= CLD_CONTINUED;
 }
 
 /* Two handlers at once are two signals that come as one: the first to take

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "compat.h"
 #include "posix_addr.h"
 #include "posix_error.h"
 #include "posix_io.h"
@@ -81,7 +82,7 @@ static struct pike__handle *socket_open(struct pike_queue *q, int32_t domain,
 		pike__posix_error(r, ENOMEM);
 		return NULL;
 	}
-	fd = sys_socket(family, kind | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+	fd = pike__make_socket(family, kind, protocol);
 	if (fd < 0) {
 		pike__posix_error(r, errno);
 		return NULL;
@@ -180,12 +181,18 @@ struct pike__handle *pike__posix_connect_to(
 
 /* ---- connecting ---- */
 
+static bool is_tcp(const struct pike__handle *h)
+{
+	return h->kind == PIKE__SOCKET_STREAM &&
+	       (h->family == PIKE_AF_INET || h->family == PIKE_AF_INET6);
+}
+
 static bool connected_to_itself(struct pike__handle *h)
 {
 	struct sockaddr_storage own = {0}, peer = {0};
 	socklen_t own_len = sizeof own, peer_len = sizeof peer;
 
-	if (!(h->flags & PIKE__DRAINS))
+	if (!is_tcp(h))
 		return false;
 	return sys_getsockname((int)h->fd, (struct sockaddr *)&own, &own_len) ==
 		   0 &&
@@ -244,7 +251,7 @@ static enum pike__outcome connect_begin(struct pike__handle *h,
 	do {
 		if (sys_connect((int)h->fd, (struct sockaddr *)&sa, len) == 0)
 			return connect_done(h, op, r);
-	} while (errno == EINTR && !(h->flags & PIKE__DRAINS));
+	} while (errno == EINTR && !is_tcp(h));
 	switch (errno) {
 	case EINPROGRESS:
 	case EINTR: /* TCP goes on by itself */
@@ -287,12 +294,11 @@ enum pike__outcome pike__posix_connect(struct pike__handle *h,
 		if (sys_getpeername((int)h->fd, (struct sockaddr *)&sa, &len) ==
 		    0)
 			return connect_done(h, op, r);
-		if (errno != ENOTCONN)
-			err = errno;
-	}
-	if (!err) {
+		/* macOS says EINVAL of one that has failed. */
+		err = errno == ENOTCONN ? 0 : errno;
 		events = pike__posix_ask((int)h->fd, POLLOUT);
-		if (events > 0 && (events & (POLLHUP | POLLERR)))
+		if ((!err || err == EINVAL) && events > 0 &&
+		    (events & (POLLHUP | POLLERR)))
 			err = ECONNREFUSED; /* somebody else asked for the
 					       reason */
 	}
@@ -353,9 +359,9 @@ enum pike__outcome pike__posix_accept(struct pike_queue *q,
 		return PIKE__DONE;
 	}
 	do {
-		fd = sys_accept4((int)h->fd,
+		fd = pike__make_accept((int)h->fd,
 		    op->addr ? (struct sockaddr *)&sa : NULL,
-		    op->addr ? &len : NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		    op->addr ? &len : NULL);
 	} while (fd < 0 && pike__posix_only_that(errno));
 	if (fd < 0) {
 		if (errno == EAGAIN || errno == EWOULDBLOCK) {

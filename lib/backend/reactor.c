@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "compat.h"
 #include "posix_io.h"
 #include "reactor.h"
 
@@ -44,7 +45,7 @@ static void run_soon(struct pike__reactor *r, struct pike__handle *h)
 	r->runnable = h;
 }
 
-static void run_later(struct pike__reactor *r, struct pike__handle *h)
+void pike__reactor_later(struct pike__reactor *r, struct pike__handle *h)
 {
 	if (h->flags & PIKE__ON_LATER)
 		return;
@@ -76,6 +77,18 @@ static void lists_forget(struct pike__reactor *r, struct pike__handle *h)
 
 /* ---- trying ---- */
 
+static void result_refused(
+    const struct pike__slot *slot, int err, struct pike__result *r)
+{
+	*r = (struct pike__result){0};
+	/* EPERM: nothing that readiness is known of; EEXIST: adopted twice. */
+	pike__posix_error(r, err == EPERM    ? EOPNOTSUPP
+			     : err == EEXIST ? EBUSY
+					     : err);
+	if (slot->op.opcode != PIKE_POLL && slot->moved)
+		r->res = (int64_t)slot->moved;
+}
+
 /* Makes sure that an edge will be told. False: the op ends with the error. */
 static bool armed(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
@@ -88,19 +101,14 @@ static bool armed(
 		h->lane[PIKE__READS].state |= PIKE__POURS;
 	if (h->flags & PIKE__REGISTERED)
 		return true;
-	*r = (struct pike__result){0};
 	err = reactor->poller->arm(q, h);
 	if (!err) {
+		*r = (struct pike__result){0};
 		h->flags |= PIKE__REGISTERED;
 		h->lane[PIKE__READS].state |= PIKE__ARMED;
 		return true;
 	}
-	/* EPERM: nothing that readiness is known of; EEXIST: adopted twice. */
-	pike__posix_error(r, err == EPERM    ? EOPNOTSUPP
-			     : err == EEXIST ? EBUSY
-					     : err);
-	if (slot->moved)
-		r->res = (int64_t)slot->moved;
+	result_refused(slot, err, r);
 	return false;
 }
 
@@ -122,7 +130,7 @@ static bool try_once(
 	case PIKE__DONE:
 		return true;
 	case PIKE__LATER:
-		run_later(q->backend_state, h);
+		pike__reactor_later(q->backend_state, h);
 		return false;
 	case PIKE__AGAIN:
 		run_soon(q->backend_state, h);
@@ -130,6 +138,7 @@ static bool try_once(
 	case PIKE__PAUSED:
 		return false;
 	default:
+		pike__reactor_urgent_rest(q, slot);
 		return !armed(q, slot, r);
 	}
 }
@@ -200,6 +209,7 @@ static bool poll_start(
 {
 	if (!(slot->op.flags & PIKE_MULTISHOT))
 		return try_once(q, slot, r);
+	pike__reactor_urgent_rest(q, slot);
 	if (!(slot->handle->flags & PIKE__REGISTERED))
 		return !armed(q, slot, r);
 	if (!pike__may_shoot(q, slot) || !try_once(q, slot, r))
@@ -227,7 +237,7 @@ int64_t pike__reactor_send(
     const struct pike__handle *h, const struct pike_op *op)
 {
 	return sys_send(
-	    (int)h->fd, op->buf, op->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	    (int)h->fd, op->buf, op->len, MSG_DONTWAIT | PIKE__MSG_QUIET);
 }
 
 bool pike__reactor_start(
@@ -355,6 +365,30 @@ void pike__reactor_event_any(
 		polls_run(q, h, events);
 }
 
+void pike__reactor_refused(
+    struct pike_queue *q, struct pike__handle *h, int lane, int err)
+{
+	struct pike__slot *next;
+	struct pike__result r;
+
+	pike__unpark(h);
+	/* What comes later shall ask again. */
+	h->flags &= (uint16_t)~PIKE__REGISTERED;
+	h->lane[PIKE__READS].state &= (uint16_t) ~(PIKE__ARMED | PIKE__POURS);
+	next = h->lane[lane].head;
+	if (next && next->state == PIKE__STARTED && !next->paused) {
+		result_refused(next, err, &r);
+		pike__finish(q, next, &r);
+	}
+	if (lane != PIKE__READS)
+		return;
+	for (struct pike__slot *s = h->lane[PIKE__POLLS].head; s; s = next) {
+		next = s->next;
+		result_refused(s, err, &r);
+		pike__finish(q, s, &r);
+	}
+}
+
 void pike__reactor_recv_otherwise(
     struct pike_queue *q, struct pike__handle *h, int64_t n)
 {
@@ -416,6 +450,8 @@ void pike__reactor_try_later(struct pike_queue *q)
 		struct pike__handle *next = h->later;
 
 		h->flags &= (uint16_t)~PIKE__ON_LATER;
+		if (r->poller->no_urgent)
+			pike__reactor_urgent_ask(q, h);
 		lane_run(q, h, PIKE__READS);
 		lane_run(q, h, PIKE__WRITES);
 		h = next;

@@ -22,6 +22,8 @@ struct pike__poller {
 	void (*wake)(struct pike_queue *q);
 	/* Whether what is armed stays open until it is disarmed. */
 	bool keeps_open;
+	/* Whether it does not tell of urgent data. */
+	bool no_urgent;
 };
 
 struct pike__reactor {
@@ -74,6 +76,19 @@ int64_t pike__reactor_next(const struct pike__reactor *r, int64_t next);
  * ignored. */
 void pike__reactor_event_any(
     struct pike_queue *q, pike_handle name, unsigned events);
+
+/* No edge will tell of a handle: it is tried again after a while. */
+void pike__reactor_later(struct pike__reactor *r, struct pike__handle *h);
+
+/* A poller that tells nothing of urgent data (reactor_urgent.c): an op that
+ * waits for them rests, and then its polls ask. */
+void pike__reactor_urgent_rest(struct pike_queue *q, struct pike__slot *slot);
+void pike__reactor_urgent_ask(struct pike_queue *q, struct pike__handle *h);
+
+/* Arming has failed after all, with the system's error: what waits in a lane,
+ * or, with that of the reads, for polls, ends. */
+void pike__reactor_refused(
+    struct pike_queue *q, struct pike__handle *h, int lane, int err);
 
 /* A parked recv that did not simply receive. */
 PIKE__COLD void pike__reactor_recv_otherwise(

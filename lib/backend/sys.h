@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -21,14 +22,21 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/timerfd.h>
+#ifdef PIKE_LINUX_FDS
+#	include <sys/epoll.h>
+#	include <sys/eventfd.h>
+#	include <sys/timerfd.h>
+#endif
+
+#ifdef PIKE_HAVE_KQUEUE
+#	include <sys/event.h>
+#endif
 
 #ifdef PIKE_HAVE_URING
 #	include "uring_sys.h"
 #endif
 
+#ifdef PIKE_COMPAT_LINUX
 /* The number of the slave when fd is the master of a pair of terminals, or -1
  * with errno. */
 static inline int ptsnumber(int fd)
@@ -37,10 +45,11 @@ static inline int ptsnumber(int fd)
 
 	return ioctl(fd, TIOCGPTN, &number) ? -1 : number;
 }
+#endif
 
 /* What a libc does not have, a kernel without it would say: the callers know
  * another way. */
-#ifndef HAVE_EPOLL_PWAIT2
+#if defined(PIKE_LINUX_FDS) && !defined(HAVE_EPOLL_PWAIT2)
 static inline int pike__no_epoll_pwait2(int epfd, struct epoll_event *events,
     int max, const struct timespec *timeout, const sigset_t *mask)
 {

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The same by POSIX, with what the BSDs and macOS have beside it (see
+ * compat.h). What one of them has not is a number that it refuses.
+ */
+#ifndef PIKE_LIB_BACKEND_COMPAT_POSIX_H
+#define PIKE_LIB_BACKEND_COMPAT_POSIX_H
+
+#ifdef MSG_MORE
+#	define PIKE__MSG_MORE MSG_MORE
+#else
+#	define PIKE__MSG_MORE 0
+#endif
+
+/* Of macOS and NetBSD. */
+#ifndef F_SETNOSIGPIPE
+#	define F_SETNOSIGPIPE (-1)
+#	define F_GETNOSIGPIPE (-1)
+#endif
+
+#ifndef POLLRDHUP
+#	define POLLRDHUP 0
+#endif
+
+/* macOS has another name for it. */
+#if !defined(TCP_KEEPIDLE) && defined(TCP_KEEPALIVE)
+#	define PIKE__TCP_KEEPIDLE TCP_KEEPALIVE
+#elif defined(TCP_KEEPIDLE)
+#	define PIKE__TCP_KEEPIDLE TCP_KEEPIDLE
+#else
+#	define PIKE__TCP_KEEPIDLE (-1)
+#endif
+#ifdef TCP_KEEPINTVL
+#	define PIKE__TCP_KEEPINTVL TCP_KEEPINTVL
+#else
+#	define PIKE__TCP_KEEPINTVL (-1)
+#endif
+#ifdef TCP_KEEPCNT
+#	define PIKE__TCP_KEEPCNT TCP_KEEPCNT
+#else
+#	define PIKE__TCP_KEEPCNT (-1)
+#endif
+
+/* On macOS the other one counts ticks. */
+#ifdef SO_LINGER_SEC
+#	define PIKE__SO_LINGER SO_LINGER_SEC
+#else
+#	define PIKE__SO_LINGER SO_LINGER
+#endif
+
+/* On FreeBSD the other one gives all to who came last. */
+#ifdef SO_REUSEPORT_LB
+#	define PIKE__SO_REUSEPORT SO_REUSEPORT_LB
+#else
+#	define PIKE__SO_REUSEPORT SO_REUSEPORT
+#endif
+
+#define PIKE__SCM_FD (-1)
+
+/* macOS: a send on a connection that is just being taken down. */
+#define PIKE__TORN EPROTOTYPE
+
+static inline bool pike__hush(int fd)
+{
+	return sys_fcntl(fd, F_GETNOSIGPIPE, 0) == 0 &&
+	       sys_fcntl(fd, F_SETNOSIGPIPE, 1) == 0;
+}
+
+static inline void pike__unhush(int fd)
+{
+	sys_fcntl(fd, F_SETNOSIGPIPE, 0);
+}
+
+/* There is no sigtimedwait on macOS and OpenBSD. */
+static inline void pike__take_sigpipe(const sigset_t *pipe_set)
+{
+	sigset_t pending;
+	int number;
+
+	sigemptyset(&pending);
+	sys_sigpending(&pending);
+	if (sigismember(&pending, SIGPIPE) == 1)
+		sys_sigwait(pipe_set, &number);
+}
+
+static inline ssize_t pike__recv_packet(
+    int fd, void *buf, size_t len, int flags)
+{
+	struct iovec iov = {.iov_base = buf, .iov_len = len};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t n = sys_recvmsg(fd, &msg, flags);
+
+	return n >= 0 && (msg.msg_flags & MSG_TRUNC) ? (ssize_t)len + 1 : n;
+}
+
+static inline int pike__poll_to_system(unsigned events)
+{
+	int same = (int)(events & ~PIKE_POLL_RDHUP);
+
+	return events & PIKE_POLL_RDHUP ? same | POLLRDHUP : same;
+}
+
+/* Where poll does not know of the peer's end, a byte is looked at. */
+static inline bool pike__peer_ended(int fd, int events)
+{
+	char byte;
+
+	if (POLLRDHUP)
+		return events & POLLRDHUP;
+	return sys_recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+static inline unsigned pike__poll_from_system(
+    int fd, unsigned wanted, int events)
+{
+	unsigned same = (unsigned)(events & ~POLLRDHUP);
+
+	return (wanted & PIKE_POLL_RDHUP) && pike__peer_ended(fd, events)
+		   ? same | PIKE_POLL_RDHUP
+		   : same;
+}
+
+static inline bool pike__terminal_is_master(int fd)
+{
+	return sys_ptsname(fd);
+}
+
+static inline int pike__terminal_reopen(int fd, int flags)
+{
+	char path[256];
+
+	return sys_ttyname_r(fd, path, sizeof path) ? -1
+						    : sys_open(path, flags);
+}
+
+/* Full queues of the network's, and those of datagrams' receivers. */
+static inline bool pike__cannot_take(int err)
+{
+	return err == ENOBUFS;
+}
+
+/* Where there is a length, it is the first byte, before a short family. */
+static inline void pike__sockaddr_len(void *sa, socklen_t len)
+{
+	if (offsetof(struct sockaddr, sa_family) == 1)
+		*(uint8_t *)sa = (uint8_t)len;
+}
+
+#endif
