@@ -10,6 +10,9 @@ extern const struct pike__backend pike__backend_uring;
 #ifdef PIKE_HAVE_EPOLL
 extern const struct pike__backend pike__backend_epoll;
 #endif
+#ifdef PIKE_HAVE_KQUEUE
+extern const struct pike__backend pike__backend_kqueue;
+#endif
 
 const struct pike__backend *const pike__backends[] = {
 #ifdef PIKE_HAVE_URING
@@ -17,6 +20,9 @@ const struct pike__backend *const pike__backends[] = {
 #endif
 #ifdef PIKE_HAVE_EPOLL
     &pike__backend_epoll,
+#endif
+#ifdef PIKE_HAVE_KQUEUE
+    &pike__backend_kqueue,
 #endif
     NULL,
 };

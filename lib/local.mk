@@ -70,6 +70,11 @@ pike_linux_fds = \
 pike_epoll = \
 	lib/backend/epoll.c
 
+pike_kqueue = \
+	lib/backend/bell.c \
+	lib/backend/bell.h \
+	lib/backend/kqueue.c
+
 pike_uring = \
 	lib/backend/uring.c \
 	lib/backend/uring_answer.c \
@@ -80,8 +85,9 @@ pike_uring = \
 	lib/backend/uring.h \
 	lib/backend/uring_sys.h
 
-lib_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/lib $(LIBURING_CFLAGS)
-lib_libadd = $(LIBURING_LIBS) $(PTHREAD_LIBS)
+lib_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/lib $(LIBURING_CFLAGS) \
+	$(PIKE_KQUEUE_CPPFLAGS)
+lib_libadd = $(LIBURING_LIBS) $(LIBKQUEUE_LIBS) $(PTHREAD_LIBS)
 
 pike_sources = $(pike_core) $(pike_core_headers)
 if HAVE_REACTOR
@@ -92,6 +98,12 @@ pike_sources += $(pike_linux_fds)
 endif
 if HAVE_EPOLL
 pike_sources += $(pike_epoll)
+endif
+if KQUEUE_EMULATION
+lib_libadd += libkqueue-emulation.la
+endif
+if HAVE_KQUEUE
+pike_sources += $(pike_kqueue)
 endif
 if HAVE_URING
 pike_sources += $(pike_uring)
