@@ -122,7 +122,7 @@ static inline unsigned pike__poll_from_system(
 
 static inline bool pike__terminal_is_master(int fd)
 {
-	return sys_ptsname(fd);
+	return sys_ptsname(fd) != NULL;
 }
 
 static inline int pike__terminal_reopen(int fd, int flags)

@@ -364,8 +364,12 @@ static void refused(struct pike_queue *q, struct pike__handle *h,
 	if (!both)
 		filter_delete(
 		    k, event->ident, reads ? EVFILT_WRITE : EVFILT_READ);
-	pike__reactor_refused(q, h, reads ? PIKE__READS : PIKE__WRITES,
-	    err == EINVAL || err == ENODEV ? EPERM : err);
+	if (err == EINVAL || err == ENODEV)
+		err = EPERM;
+	/* Thus NetBSD, of a pipe without a reader. */
+	if (err == EBADF && !reads && h->kind == PIKE__PIPE)
+		err = EPIPE;
+	pike__reactor_refused(q, h, reads ? PIKE__READS : PIKE__WRITES, err);
 }
 
 PIKE__COLD static void event_any(
@@ -378,8 +382,7 @@ PIKE__COLD static void event_any(
 		own_event(q, event);
 	if (!h)
 		return;
-	/* EPIPE: of a pipe whose reader has gone, when it is registered. */
-	if (!err || err == EPIPE)
+	if (!err)
 		pike__reactor_event_any(q, name, event_bits(h, event));
 	else
 		refused(q, h, event, err);

@@ -375,6 +375,12 @@ void pike__reactor_refused(
 	/* What comes later shall ask again. */
 	h->flags &= (uint16_t)~PIKE__REGISTERED;
 	h->lane[PIKE__READS].state &= (uint16_t) ~(PIKE__ARMED | PIKE__POURS);
+	/* A pipe without a reader, of which the next write is told. */
+	if (err == EPIPE) {
+		pike__reactor_event_any(
+		    q, h->self, PIKE_POLL_OUT | PIKE_POLL_ERR);
+		return;
+	}
 	next = h->lane[lane].head;
 	if (next && next->state == PIKE__STARTED && !next->paused) {
 		result_refused(next, err, &r);
