@@ -13,6 +13,7 @@ EXTRA_DIST += \
 	tools/check-semantics \
 	tools/check-style \
 	tools/demo \
+	tools/macos \
 	tools/setup-lib.sh \
 	tools/test \
 	tools/vm \

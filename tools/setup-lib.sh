@@ -73,6 +73,13 @@ setup_vm() {
   need qemu-user has qemu-s390x
 }
 
+# A compiler for macOS, and what looks at what it makes.
+setup_macos() {
+  need llvm has llvm-nm
+  need llvm has llvm-objdump
+  need npm has npm
+}
+
 setup_list() {
   setup_missing=
   for setup_group do
