@@ -73,7 +73,9 @@ pike_epoll = \
 pike_kqueue = \
 	lib/backend/bell.c \
 	lib/backend/bell.h \
-	lib/backend/kqueue.c
+	lib/backend/kqueue.c \
+	lib/backend/kqueue.h \
+	lib/backend/kqueue_show.c
 
 pike_uring = \
 	lib/backend/uring.c \
