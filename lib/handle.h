@@ -40,6 +40,7 @@ enum pike__kind {
 	PIKE__PIPE,
 	PIKE__TERMINAL,
 	PIKE__FILE,
+	PIKE__MUTE, /* a FIFO of whose end no poller tells */
 	PIKE__OTHER
 };
 

@@ -27,6 +27,8 @@
  * pike__cannot_take, PIKE__TORN
  *	whether an error of a send says that there is no room now, though no
  *	edge will tell when there is; one that another try turns into EPIPE.
+ * pike__is_mute
+ *	whether a pipe is one of whose last writer's end no poller tells.
  * pike__sockaddr_len
  *	writes the length into a sockaddr that has a field for it.
  * PIKE__TCP_KEEPIDLE, PIKE__TCP_KEEPINTVL, PIKE__TCP_KEEPCNT, PIKE__SO_LINGER,
@@ -41,6 +43,7 @@
 #define PIKE_LIB_BACKEND_COMPAT_H
 
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>

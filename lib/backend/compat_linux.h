@@ -9,7 +9,7 @@
 
 #define PIKE__SCM_FD        SCM_PIDFD
 #define PIKE__MSG_MORE      MSG_MORE
-#define PIKE__TORN        (-1)
+#define PIKE__TORN          (-1)
 #define PIKE__TCP_KEEPIDLE  TCP_KEEPIDLE
 #define PIKE__TCP_KEEPINTVL TCP_KEEPINTVL
 #define PIKE__TCP_KEEPCNT   TCP_KEEPCNT
@@ -64,6 +64,12 @@ static inline int pike__terminal_reopen(int fd, int flags)
 
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	return sys_open(path, flags);
+}
+
+static inline bool pike__is_mute(int fd)
+{
+	(void)fd;
+	return false;
 }
 
 static inline bool pike__cannot_take(int err)

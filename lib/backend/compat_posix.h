@@ -133,6 +133,14 @@ static inline int pike__terminal_reopen(int fd, int flags)
 						    : sys_open(path, flags);
 }
 
+/* On macOS those that have a name: a pipe without has no path to be told. */
+static inline bool pike__is_mute(int fd)
+{
+	char path[PATH_MAX];
+
+	return sys_fdpath(fd, path) == 0;
+}
+
 /* Full queues of the network's, and those of datagrams' receivers. */
 static inline bool pike__cannot_take(int err)
 {

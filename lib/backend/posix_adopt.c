@@ -57,7 +57,7 @@ static enum pike__kind kind_of(int fd, const struct stat *st, unsigned *flags)
 					   : PIKE__SOCKET_PACKET;
 	}
 	if (S_ISFIFO(st->st_mode))
-		return PIKE__PIPE;
+		return pike__is_mute(fd) ? PIKE__MUTE : PIKE__PIPE;
 	if (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode) ||
 	    S_ISBLK(st->st_mode))
 		return PIKE__FILE;

@@ -264,6 +264,8 @@ static enum pike__outcome transfer_failed(struct pike__handle *h,
 		if (h->family == PIKE_AF_UNIX && (h->flags & PIKE__DGRAM) &&
 		    names_peer(op))
 			return PIKE__LATER;
+		if (h->kind == PIKE__MUTE && !writes(op))
+			return PIKE__LATER;
 		/* No urgent data says nothing of the rest. */
 		if (!(op->op_flags & PIKE_MSG_OOB) || writes(op))
 			lane->state &= (uint16_t)~PIKE__READY;
