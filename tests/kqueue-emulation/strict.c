@@ -85,8 +85,7 @@ void kq_begin(void)
 			kq_blame("PIKE_KQ_SYSTEM=%s is no system", name);
 		kq_system = &systems[i];
 	}
-	if (seed && seed[0])
-		chaos = strtoull(seed, NULL, 0);
+	chaos = seed ? strtoull(seed, NULL, 0) : 0;
 	if (chaos)
 		fprintf(stderr,
 		    "kqueue emulation: PIKE_KQ_SYSTEM=%s PIKE_KQ_CHAOS=%llu\n",

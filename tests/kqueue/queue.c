@@ -200,6 +200,8 @@ bool is_blamed(void (*body)(void), const char *words)
 	pid_t pid = fork();
 	if (pid == 0) {
 		dup2(out[1], STDERR_FILENO);
+		/* Of its own: that of the parent is not inherited. */
+		kq = kqueue();
 		body();
 		_exit(0);
 	}

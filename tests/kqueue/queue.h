@@ -50,7 +50,8 @@ void fill(int fd);
 void drain(int fd);
 void reset(int fd);
 
-/* Runs it in a child: whether it ended by the blame that has this in it. */
+/* Runs it in a child that has a queue: whether it ended by the blame that has
+ * this in it. */
 bool is_blamed(void (*body)(void), const char *words);
 
 #endif
