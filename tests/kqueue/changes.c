@@ -327,7 +327,7 @@ START_TEST(signals_are_counted_whatever_becomes_of_them)
 	raise(SIGUSR1);
 	ck_assert_int_eq(caught, 2);
 	sigaction(SIGUSR1, &old, &action);
-	ck_assert_ptr_eq(action.sa_handler, on_caught);
+	ck_assert(action.sa_handler == on_caught);
 	end();
 }
 END_TEST

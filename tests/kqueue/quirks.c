@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* Quirks of changes, flags, closes and timers; see QUIRKS. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+
+#include "between.h"
+
+#define YEAR_S INT64_C(31536000)
+
+/* ---- refusals ---- */
+
+START_TEST(what_cannot_be_added_is_said_and_others_go_on)
+{
+	static const struct {
+		int error, code;
+	} errors[] = {
+	    {EINVAL, PIKE_ENOTSUP}, /* terminals and devices of macOS */
+	    {ENODEV, PIKE_ENOTSUP},
+	    {EBADF, PIKE_EBADF},
+	    {ENOMEM, PIKE_ENOMEM},
+	};
+	char in[5];
+
+	for (size_t i = 0; i < COUNT(errors); i++) {
+		pike_id id[5];
+		int pair[5][2];
+
+		begin_on("freebsd");
+		for (int n = 0; n < 5; n++)
+			unix_pair(pair[n]);
+		fake.refused = pair[1][0];
+		fake.refused_error = errors[i].error;
+		fake.refusals = 2;
+		for (int n = 0; n < 5; n++)
+			id[n] = submit_read(adopted(pair[n][0]), &in[n], 1);
+		struct pike_completion c = taken();
+		ck_assert_int_eq(c.id, id[1]);
+		ck_assert_int_eq(c.res, -errors[i].code);
+		for (int n = 0; n < 5; n++) {
+			if (n == 1)
+				continue;
+			ck_assert_int_eq(write(pair[n][1], "a", 1), 1);
+			c = taken();
+			ck_assert_int_eq(c.id, id[n]);
+			ck_assert_int_eq(c.res, 1);
+		}
+		end();
+		for (int n = 0; n < 5; n++) {
+			close(pair[n][0]);
+			close(pair[n][1]);
+		}
+	}
+}
+END_TEST
+
+START_TEST(an_interrupted_call_has_made_its_changes)
+{
+	char in[5];
+	int pair[5][2];
+
+	begin_on("freebsd");
+	fake.interrupts = 3;
+	for (int n = 0; n < 5; n++) {
+		unix_pair(pair[n]);
+		submit_read(adopted(pair[n][0]), &in[n], 1);
+	}
+	look();
+	ck_assert_int_eq(fake.interrupts, 0);
+	for (int n = 0; n < 5; n++) {
+		ck_assert_int_eq(write(pair[n][1], "a", 1), 1);
+		ck_assert_int_eq(taken().res, 1);
+		close(pair[n][1]);
+	}
+	end();
+	for (int n = 0; n < 5; n++)
+		close(pair[n][0]);
+}
+END_TEST
+
+START_TEST(files_are_never_added)
+{
+	struct pike_op op = {.opcode = PIKE_POLL, .op_flags = PIKE_POLL_IN};
+	int fd = open("/", O_RDONLY | O_DIRECTORY);
+
+	begin_on("freebsd");
+	op.handle = adopted(fd);
+	ck_assert_int_eq(use_do(q, op), PIKE_POLL_IN);
+	op.flags = PIKE_MULTISHOT;
+	ck_assert_int_eq(use_do(q, op), -PIKE_ENOTSUP);
+	end();
+	close(fd);
+}
+END_TEST
+
+/* ---- flags ---- */
+
+START_TEST(flags_that_nobody_knows_are_not_looked_at)
+{
+	static const unsigned short flags[] = {EV_ADD | EV_ENABLE,
+	    EV_RECEIPT | EV_DISPATCH, 0x0800, 0x1000, 0x2000};
+
+	for (size_t i = 0; i < COUNT(flags); i++) {
+		char in;
+		int pair[2];
+
+		begin_on("freebsd");
+		fake.flags = flags[i];
+		use_works(q);
+		use_groups(q);
+		unix_pair(pair);
+		fake.refused = pair[0];
+		fake.refused_error = EINVAL;
+		fake.refusals = 2;
+		submit_read(adopted(pair[0]), &in, 1);
+		ck_assert_int_eq(taken().res, -PIKE_ENOTSUP);
+		end();
+		close(pair[0]);
+		close(pair[1]);
+	}
+}
+END_TEST
+
+/* ---- closing ---- */
+
+START_TEST(a_cancel_after_a_close_behind_its_back_is_a_cancel)
+{
+	char in;
+	int pair[2];
+	pike_handle h;
+	pike_id id;
+
+	begin_on("freebsd");
+	unix_pair(pair);
+	h = adopted(pair[0]);
+	id = submit_read(h, &in, 1);
+	look();
+	close(pair[0]);
+	ck_assert_int_eq(pike_cancel(q, id), 0);
+	ck_assert_int_eq(taken().res, -PIKE_ECANCELED);
+	ck_assert_int_eq(pike_release(q, h), pair[0]);
+	end();
+	close(pair[1]);
+}
+END_TEST
+
+START_TEST(a_close_ends_what_waits_for_an_event)
+{
+	char in;
+	int pair[2];
+	pike_handle h;
+
+	begin_on("freebsd");
+	unix_pair(pair);
+	h = adopted(pair[0]);
+	submit_read(h, &in, 1);
+	look();
+	use_submit(q, (struct pike_op){.opcode = PIKE_CLOSE, .handle = h});
+	ck_assert_int_eq(taken().res, -PIKE_ECANCELED);
+	ck_assert_int_eq(taken().res, 0);
+	end();
+	close(pair[1]);
+}
+END_TEST
+
+/* The same descriptor, the same place in the table: another generation. */
+START_TEST(an_event_of_an_earlier_handle_ends_nothing)
+{
+	char in[2];
+	int pair[2], other[2];
+	pike_handle h;
+
+	begin_on("freebsd");
+	unix_pair(pair);
+	fake.keeps = true;
+	h = adopted(pair[0]);
+	submit_read(h, in, 1);
+	look();
+	ck_assert_int_eq(write(pair[1], "a", 1), 1);
+	ck_assert_int_eq(taken().res, 1);
+	ck_assert(!fake.keeps);
+	unix_pair(other);
+	ck_assert_int_eq(pike_release(q, h), pair[0]);
+	ck_assert_int_eq(dup2(other[0], pair[0]), pair[0]);
+	h = adopted(pair[0]);
+	use_submit(
+	    q, (struct pike_op){
+		   .opcode = PIKE_POLL, .op_flags = PIKE_POLL_IN, .handle = h});
+	look();
+	fake.kept.flags |= EV_EOF;
+	fake.tells = true;
+	look();
+	ck_assert(!fake.tells);
+	ck_assert_int_eq(write(other[1], "b", 1), 1);
+	ck_assert_int_eq(taken().res, PIKE_POLL_IN);
+	end();
+	for (int i = 0; i < 2; i++) {
+		close(pair[i]);
+		close(other[i]);
+	}
+}
+END_TEST
+
+/* ---- time ---- */
+
+START_TEST(a_timer_of_a_hundred_years_is_one_of_many_waits)
+{
+	struct pike_op op = {.opcode = PIKE_TIMER};
+
+	begin_on("macos");
+	op.u.timer.due_ns = 100 * YEAR_S * 1000000000;
+	use_submit(q, op);
+	op.u.timer.due_ns = 1000000;
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(use_do(q, op), 1);
+	end();
+}
+END_TEST
+
+START_TEST(timers_of_the_system_are_only_ever_made_anew)
+{
+	static const char *const systems[] = {
+	    "freebsd", "macos", "netbsd", "openbsd", "dragonfly"};
+	struct pike_op op = {.opcode = PIKE_TIMER};
+
+	for (size_t i = 0; i < COUNT(systems); i++) {
+		struct pike_completion c;
+		struct pollfd p = {.events = POLLIN};
+
+		begin_on(systems[i]);
+		p.fd = pike_pollable(q);
+		ck_assert_int_ge(p.fd, 0);
+		for (int64_t s = 3; s > 0; s--) {
+			op.u.timer.due_ns = s * 1000000000000;
+			use_submit(q, op);
+			look();
+			ck_assert_int_eq(poll(&p, 1, 0), 0);
+		}
+		ck_assert(fake.has_timer);
+		op.u.timer.due_ns = 3000000;
+		use_submit(q, op);
+		look();
+		ck_assert_int_eq(poll(&p, 1, 10000), 1);
+		while (pike_reap(q, &c, 1, 0) == 0)
+			ck_assert_int_eq(poll(&p, 1, 10000), 1);
+		ck_assert_int_eq(c.res, 1);
+		end();
+	}
+}
+END_TEST
+
+UNIT_MAIN("kqueue: quirks", what_cannot_be_added_is_said_and_others_go_on,
+    an_interrupted_call_has_made_its_changes, files_are_never_added,
+    flags_that_nobody_knows_are_not_looked_at,
+    a_cancel_after_a_close_behind_its_back_is_a_cancel,
+    a_close_ends_what_waits_for_an_event,
+    an_event_of_an_earlier_handle_ends_nothing,
+    a_timer_of_a_hundred_years_is_one_of_many_waits,
+    timers_of_the_system_are_only_ever_made_anew)
