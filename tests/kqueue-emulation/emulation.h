@@ -60,7 +60,7 @@ struct kq {
 	int set[2]; /* of READ and others, of WRITE */
 	bool rings;
 	int waiters;
-	int knotes;
+	int top; /* above the knotes of all descriptors so far */
 	struct knote *first, *last; /* active */
 	struct knote knote[KQ_KNOTES];
 };

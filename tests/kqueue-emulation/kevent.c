@@ -26,7 +26,8 @@ static int note_add(struct kq *q, struct knote *kn, const struct kevent *change)
 	    .used = true,
 	    .event = *change,
 	};
-	q->knotes++;
+	if (kn - q->knote < 2 * KQ_FDS && kn - q->knote >= q->top)
+		q->top = (int)(kn - q->knote) + 1;
 	err = kq_attach(kn);
 	if (err)
 		kq_drop(q, kn);

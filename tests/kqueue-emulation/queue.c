@@ -43,9 +43,12 @@ static void queue_free(struct kq *q)
 	while (*at != q)
 		at = &(*at)->next;
 	*at = q->next;
-	for (int i = 0; i < KQ_KNOTES && q->knotes; i++)
+	for (int i = 0; i < KQ_KNOTES; i++) {
+		if (i == q->top)
+			i = 2 * KQ_FDS;
 		if (q->knote[i].used)
 			kq_drop(q, &q->knote[i]);
+	}
 	for (int i = 0; i < 2; i++)
 		if (q->set[i] >= 0)
 			kq_close(q->set[i]);
@@ -209,5 +212,4 @@ void kq_drop(struct kq *q, struct knote *kn)
 	kq_deactivate(q, kn);
 	kq_detach(q, kn);
 	kn->used = false;
-	q->knotes--;
 }
