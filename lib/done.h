@@ -48,7 +48,7 @@ static inline uint32_t pike__done_count(const struct pike__done *d)
 {
 	ptrdiff_t n = d->next - d->first;
 
-	return (uint32_t)(n < 0 ? n + d->cap + 1 : n);
+	return (uint32_t)n + (n < 0 ? d->cap + 1 : 0);
 }
 
 /* Moves up to max of the oldest to out, in order. */
