@@ -98,8 +98,21 @@ uring_tests += \
 	tests/uring/ring
 endif
 
+# kqueue: what the emulation does, and what the backend does on it.
+kqueue_tests =
+if KQUEUE_EMULATION
+kqueue_tests += \
+	tests/kqueue/changes \
+	tests/kqueue/descriptors \
+	tests/kqueue/ends \
+	tests/kqueue/figures \
+	tests/kqueue/quirks \
+	tests/kqueue/strict
+endif
+
 # In the order of how long they take: the longest first.
 script_tests = \
+	tests/kqueue-emulation/shapes.sh \
 	tests/headers/headers.sh \
 	tests/install/install.sh \
 	tests/install/readme.sh \
@@ -159,7 +172,8 @@ tests_differ_differ_SOURCES = \
 	tests/differ/world.h
 
 seam_libs = libpike-test.la $(CHECK_LIBS) $(PTHREAD_LIBS)
-seam_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/lib -DPIKE_STATIC -DPIKE_SEAM
+seam_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/lib -DPIKE_STATIC -DPIKE_SEAM \
+	$(PIKE_KQUEUE_CPPFLAGS)
 unit_headers = tests/unit/sleeper.h tests/unit/unit.h
 unit_script = tests/unit/script.c tests/unit/script.h $(unit_headers)
 
@@ -254,10 +268,36 @@ tests_uring_ring_SOURCES = tests/uring/ring.c $(uring_headers)
 tests_uring_ring_CPPFLAGS = $(seam_cppflags)
 tests_uring_ring_LDADD = $(seam_libs)
 
+# The emulation by itself.
+kqueue_queue = tests/kqueue/queue.c tests/kqueue/queue.h tests/unit/unit.h
+kqueue_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/kqueue-emulation
+kqueue_libs = libkqueue-emulation.la $(CHECK_LIBS) $(PTHREAD_LIBS)
+tests_kqueue_changes_SOURCES = tests/kqueue/changes.c $(kqueue_queue)
+tests_kqueue_changes_CPPFLAGS = $(kqueue_cppflags)
+tests_kqueue_changes_LDADD = $(kqueue_libs)
+tests_kqueue_descriptors_SOURCES = tests/kqueue/descriptors.c $(kqueue_queue)
+tests_kqueue_descriptors_CPPFLAGS = $(kqueue_cppflags)
+tests_kqueue_descriptors_LDADD = $(kqueue_libs)
+tests_kqueue_strict_SOURCES = tests/kqueue/strict.c $(kqueue_queue)
+tests_kqueue_strict_CPPFLAGS = $(kqueue_cppflags)
+tests_kqueue_strict_LDADD = $(kqueue_libs)
+# The backend on it, through the seam.
+kqueue_between = tests/kqueue/between.c tests/kqueue/between.h $(uring_headers)
+tests_kqueue_ends_SOURCES = tests/kqueue/ends.c $(kqueue_between)
+tests_kqueue_ends_CPPFLAGS = $(seam_cppflags)
+tests_kqueue_ends_LDADD = $(seam_libs)
+tests_kqueue_figures_SOURCES = tests/kqueue/figures.c $(kqueue_between)
+tests_kqueue_figures_CPPFLAGS = $(seam_cppflags)
+tests_kqueue_figures_LDADD = $(seam_libs)
+tests_kqueue_quirks_SOURCES = tests/kqueue/quirks.c $(kqueue_between)
+tests_kqueue_quirks_CPPFLAGS = $(seam_cppflags)
+tests_kqueue_quirks_LDADD = $(seam_libs)
+
 if ENABLE_TESTS
 check_PROGRAMS += $(conformance_tests) $(unit_tests) $(fault_tests) \
-	$(differ_tests) $(uring_tests)
+	$(differ_tests) $(uring_tests) $(kqueue_tests)
 TESTS += $(script_tests) $(differ_tests) $(fault_tests) $(uring_tests) \
+	$(kqueue_tests) \
 	$(conformance_tests) \
 	$(unit_tests)
 endif
@@ -267,7 +307,8 @@ endif
 # handlers when it sees fit; and under valgrind, where the longest take too
 # long and signals do not interrupt.
 sanitizer_tests = $(filter-out tests/conformance/memory,\
-	$(fault_tests) $(uring_tests) $(conformance_tests) $(unit_tests))
+	$(fault_tests) $(uring_tests) $(kqueue_tests) $(conformance_tests) \
+	$(unit_tests))
 if ENABLE_EXAMPLES
 sanitizer_tests += tests/examples/run.sh
 endif

@@ -16,3 +16,12 @@ libkqueue_emulation_la_SOURCES = \
 	tests/kqueue-emulation/sys/event.h
 libkqueue_emulation_la_CPPFLAGS = -I$(top_srcdir)/tests/kqueue-emulation
 libkqueue_emulation_la_CFLAGS = $(AM_CFLAGS) $(PIKE_HIDDEN)
+EXTRA_DIST += \
+	tests/kqueue-emulation/README \
+	tests/kqueue-emulation/shapes/dragonfly/sys/event.h \
+	tests/kqueue-emulation/shapes/freebsd/sys/event.h \
+	tests/kqueue-emulation/shapes/freebsd11/sys/event.h \
+	tests/kqueue-emulation/shapes/macos/sys/event.h \
+	tests/kqueue-emulation/shapes/netbsd/sys/event.h \
+	tests/kqueue-emulation/shapes/netbsd9/sys/event.h \
+	tests/kqueue-emulation/shapes/openbsd/sys/event.h
