@@ -19,6 +19,10 @@
 #define ERRORS_ACCEPTED                                                        \
 	ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET,        \
 	    EHOSTUNREACH, ENETUNREACH
+#define ERRORS_ACCEPT                                                          \
+	E(EBADF, EFAULT, EINVAL, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOTSOCK,    \
+	    EOPNOTSUPP, EPERM, ESOCKTNOSUPPORT, EPROTONOSUPPORT, ETIMEDOUT,    \
+	    BAR, ERRORS_ACCEPTED, EAGAIN, EINTR)
 #define ERRORS_RECV                                                            \
 	E(EBADF, ECONNREFUSED, EFAULT, EINVAL, ENOMEM, ENOTCONN, ENOTSOCK,     \
 	    ECONNRESET, ETIMEDOUT, EHOSTUNREACH, BAR, EAGAIN, EINTR)
@@ -58,9 +62,7 @@ static const struct kernel_errors kernel_errors[] = {
     ROW(connect, 1, EACCES, EPERM, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT,
 	EALREADY, EBADF, ECONNREFUSED, EFAULT, EISCONN, ENETUNREACH, ENOTSOCK,
 	EPROTOTYPE, ETIMEDOUT, EAGAIN, BAR, EINPROGRESS, EINTR),
-    ROW(accept4, 1, EBADF, EFAULT, EINVAL, EMFILE, ENFILE, ENOBUFS, ENOMEM,
-	ENOTSOCK, EOPNOTSUPP, EPERM, ESOCKTNOSUPPORT, EPROTONOSUPPORT,
-	ETIMEDOUT, BAR, ERRORS_ACCEPTED, EAGAIN, EINTR),
+    [CALL_ACCEPT] = {"accept", ERRORS_ACCEPT, 1},
     ROW(shutdown, 0, EBADF, EINVAL, ENOTCONN, ENOTSOCK),
     ROW(close, 0, BAR, EINTR, EIO, ENOSPC, EDQUOT),
     ROW(setsockopt, 1, EBADF, EFAULT, EINVAL, ENOPROTOOPT, ENOTSOCK, EDOM,
@@ -85,13 +87,20 @@ static const struct kernel_errors kernel_errors[] = {
     ROW(isatty, 0, EBADF, EINVAL, ENOTTY),
     ROW(open, 0, EACCES, EMFILE, ENFILE, ENOMEM, ENOENT, ENXIO, ENODEV, EIO,
 	EINTR),
+#ifdef PIKE_COMPAT_LINUX
     ROW(ptsnumber, 0, EBADF, EIO, ENOTTY),
+    /* EAGAIN would say that no SIGPIPE came, which is not so. */
+    ROW(sigtimedwait, 0, BAR, EINTR),
+#else
+    ROW(ptsname, 0, EBADF, ENOTTY),
+    ROW(ttyname_r, 0, EBADF, ENOTTY, ERANGE),
+    ROW(sigwait, 0, BAR, EINTR),
+#endif
     ROW(fstat, 0, EACCES, EBADF, EFAULT, ENOMEM, EOVERFLOW),
     ROW(sigaction, 0, EFAULT, EINVAL),
     ROW(pthread_sigmask, 0, EFAULT, EINVAL),
     ROW(sigpending, 0, EFAULT),
-    /* EAGAIN would say that no SIGPIPE came, which is not so. */
-    ROW(sigtimedwait, 0, BAR, EINTR),
+#ifdef PIKE_LINUX_FDS
     ROW(epoll_create1, 1, EINVAL, EMFILE, ENFILE, ENOMEM),
     ROW(epoll_ctl, 0, EBADF, EEXIST, EINVAL, ELOOP, ENOENT, ENOMEM, ENOSPC,
 	EPERM),
@@ -100,6 +109,12 @@ static const struct kernel_errors kernel_errors[] = {
     ROW(eventfd, 1, EINVAL, EMFILE, ENFILE, ENODEV, ENOMEM),
     ROW(timerfd_create, 0, EINVAL, EMFILE, ENFILE, ENODEV, ENOMEM, EPERM),
     ROW(timerfd_settime, 0, EBADF, ECANCELED, EFAULT, EINVAL),
+#endif
+#ifdef PIKE_HAVE_KQUEUE
+    ROW(pipe, 1, EFAULT, EMFILE, ENFILE, ENOMEM),
+    ROW(kqueue, 1, EMFILE, ENFILE, ENOMEM),
+    ROW(kevent, 0, EACCES, EBADF, EFAULT, EINVAL, ENOMEM, BAR, EINTR),
+#endif
     ROW(clock_gettime, 0, EFAULT, EINVAL),
 #ifdef PIKE_HAVE_URING
     /* What a kernel that lacks something of a ring says is seen by nobody. */

@@ -145,7 +145,7 @@ bool kernel_was_for(int opcode)
 	case CALL_ask_accept:
 	case CALL_ask_recv:
 	case CALL_ask_recvmsg:
-	case CALL_accept4:
+	case CALL_ACCEPT:
 	case CALL_recv:
 	case CALL_recvmsg:
 	case CALL_readv:

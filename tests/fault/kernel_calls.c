@@ -31,6 +31,7 @@ static int waited_ms;
 void kernel_watch_none(void)
 {
 	waited_ms = 0;
+	kernel_kqueue_none();
 	memset(watch, 0, sizeof watch);
 }
 
@@ -129,13 +130,25 @@ static int fake_connect(int fd, const struct sockaddr *sa, socklen_t len)
 	return -1;
 }
 
+static bool accept_fails(int fd)
+{
+	if (transfer_fails(CALL_ACCEPT, fd))
+		return true;
+	must_not_block(fd, POLLIN, "accept");
+	return false;
+}
+
+#ifdef PIKE_MAKE_CALLS
+static int fake_accept(int fd, struct sockaddr *sa, socklen_t *len)
+{
+	return accept_fails(fd) ? -1 : real.accept(fd, sa, len);
+}
+#else
 static int fake_accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 {
-	if (transfer_fails(CALL_accept4, fd))
-		return -1;
-	must_not_block(fd, POLLIN, "accept4");
-	return real.accept4(fd, sa, len, flags);
+	return accept_fails(fd) ? -1 : real.accept4(fd, sa, len, flags);
 }
+#endif
 
 /* The descriptor is free whatever close says. */
 static int fake_close(int fd)
@@ -331,6 +344,24 @@ static int fake_epoll_ctl(
 	return done;
 }
 
+int kernel_patience(int64_t timeout_ns)
+{
+	if (timeout_ns < 0)
+		return PATIENCE_MS;
+	if (!kernel_strict() || kernel.plan.is_all_timed)
+		return 0;
+	return timeout_ns / 1000000 < PATIENCE_MS ? (int)(timeout_ns / 1000000)
+						  : PATIENCE_MS;
+}
+
+void kernel_waited(int64_t timeout_ns, int patience_ms)
+{
+	waited_ms += patience_ms;
+	if (timeout_ns < 0 || waited_ms >= PATIENCE_MS)
+		kernel_blame("waits for what will never be");
+	kernel.now += timeout_ns;
+}
+
 /*
  * A wait of no time asks the system; when nothing is there, a wait that has an
  * end has come to it. Only where a failure is not expected to be noticed the
@@ -339,28 +370,21 @@ static int fake_epoll_ctl(
 static int wait_for(int epfd, struct epoll_event *events, int max,
     int64_t timeout_ns, const sigset_t *mask)
 {
-	int patience = mask ? 1 : 0;
+	int patience;
 	int n;
 
 	make_edges(epfd);
 	n = real.epoll_pwait(epfd, events, max, 0, mask);
 	if (n != 0 || timeout_ns == 0)
 		return n;
-	if (timeout_ns < 0)
-		patience = PATIENCE_MS;
-	else if (kernel_strict() && !kernel.plan.is_all_timed)
-		patience = timeout_ns / 1000000 < PATIENCE_MS
-			       ? (int)(timeout_ns / 1000000)
-			       : PATIENCE_MS;
+	patience = kernel_patience(timeout_ns);
+	if (!patience && mask)
+		patience = 1;
 	if (patience)
 		n = real.epoll_pwait(epfd, events, max, patience, mask);
-	if (n != 0)
-		return n;
-	waited_ms += patience;
-	if (timeout_ns < 0 || waited_ms >= PATIENCE_MS)
-		kernel_blame("waits for what will never be");
-	kernel.now += timeout_ns;
-	return 0;
+	if (n == 0)
+		kernel_waited(timeout_ns, patience);
+	return n;
 }
 
 static int fake_epoll_pwait(int epfd, struct epoll_event *events, int max,
@@ -415,6 +439,28 @@ static int fake_pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
 	return error ? error : real.pthread_sigmask(how, set, old);
 }
 
+#ifndef PIKE_COMPAT_LINUX
+/* These say no by null, and by their error. */
+static char *fake_ptsname(int fd)
+{
+	return kernel_fails(CALL_ptsname, -1) ? NULL : real.ptsname(fd);
+}
+
+static int fake_ttyname_r(int fd, char *path, size_t size)
+{
+	int error = kernel_turn(CALL_ttyname_r, -1);
+
+	return error ? error : real.ttyname_r(fd, path, size);
+}
+
+static int fake_sigwait(const sigset_t *set, int *number)
+{
+	int error = kernel_turn(CALL_sigwait, -1);
+
+	return error ? error : real.sigwait(set, number);
+}
+#endif
+
 static int fake_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 {
 	if (timeout_ms && n)
@@ -447,7 +493,7 @@ static int fake_getpeername(int fd, struct sockaddr *sa, socklen_t *len)
 #define SYS(result, name, parameters, arguments)                               \
 	static result plain_##name parameters                                  \
 	{                                                                      \
-		return kernel_fails(CALL_##name, -1) ? -1                      \
+		return kernel_fails(CALL_##name, -1) ? (result)(intptr_t)-1    \
 						     : real.name arguments;    \
 	}
 #include "backend/sys.def"
@@ -460,7 +506,11 @@ void kernel_install(void)
 #include "backend/sys.def"
 #undef SYS
 	pike__sys.connect = fake_connect;
+#ifdef PIKE_MAKE_CALLS
+	pike__sys.accept = fake_accept;
+#else
 	pike__sys.accept4 = fake_accept4;
+#endif
 	pike__sys.close = fake_close;
 	pike__sys.recv = fake_recv;
 	pike__sys.send = fake_send;
@@ -479,6 +529,12 @@ void kernel_install(void)
 	pike__sys.getpeername = fake_getpeername;
 	pike__sys.isatty = fake_isatty;
 	pike__sys.pthread_sigmask = fake_pthread_sigmask;
+#ifndef PIKE_COMPAT_LINUX
+	pike__sys.ptsname = fake_ptsname;
+	pike__sys.ttyname_r = fake_ttyname_r;
+	pike__sys.sigwait = fake_sigwait;
+#endif
+	kernel_kqueue_install(&real);
 	kernel_ring_install(&real);
 }
 

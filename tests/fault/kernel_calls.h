@@ -21,6 +21,13 @@ enum kernel_call {
 	CALLS
 };
 
+/* By whichever name connections are taken. */
+#ifdef PIKE_MAKE_CALLS
+#	define CALL_ACCEPT CALL_accept
+#else
+#	define CALL_ACCEPT CALL_accept4
+#endif
+
 /* Counts a call on a descriptor (or -1): the error that it shall end with, or
  * 0. */
 int kernel_turn(enum kernel_call call, int fd);
@@ -35,6 +42,15 @@ bool kernel_looks_again(int fd);
 size_t kernel_cut(int fd, size_t len);
 /* The run is over: nothing is made to happen. */
 bool kernel_is_over(void);
+
+/* Gives a wait that nothing ended its time: as much of it in real time as is to
+ * be, in ms, and the rest as if it had passed; -1: nothing will ever come. */
+int kernel_patience(int64_t timeout_ns);
+void kernel_waited(int64_t timeout_ns, int patience_ms);
+
+/* Kqueues (kernel_kqueue.c). */
+void kernel_kqueue_install(const struct pike__sys *system);
+void kernel_kqueue_none(void);
 
 /* Rings (kernel_ring.c): what the system's calls are. */
 void kernel_ring_install(const struct pike__sys *system);

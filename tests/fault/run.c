@@ -20,6 +20,9 @@ static const struct stage stages[] = {
 #ifdef PIKE_HAVE_EPOLL
     {"epoll", "epoll", 0, false},
 #endif
+#ifdef PIKE_HAVE_KQUEUE
+    {"kqueue", "kqueue", 0, false},
+#endif
 #ifdef PIKE_HAVE_URING
     {"uring", "uring", 0, false},
     {"uring, tiny", "uring", 0, true},

@@ -49,6 +49,7 @@ static bool may_fail_for_good(void)
 	return !kernel.harmless && kernel.error != EAGAIN &&
 	       strncmp(kernel.name, "epoll_pwait", 11) &&
 	       strcmp(kernel.name, "uring_enter") &&
+	       strcmp(kernel.name, "kevent") &&
 	       strcmp(kernel.name, "clock_gettime");
 }
 
