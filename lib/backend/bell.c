@@ -10,7 +10,9 @@
 
 /* A system that has it not refuses what is added instead. */
 #ifndef EVFILT_USER
-#	define EVFILT_USER  0
+#	define EVFILT_USER 0
+#endif
+#ifndef NOTE_TRIGGER
 #	define NOTE_TRIGGER 0
 #endif
 

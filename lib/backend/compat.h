@@ -31,11 +31,6 @@
  *	whether a pipe is one of whose last writer's end no poller tells.
  * pike__sockaddr_len
  *	writes the length into a sockaddr that has a field for it.
- * PIKE__TCP_KEEPIDLE, PIKE__TCP_KEEPINTVL, PIKE__TCP_KEEPCNT, PIKE__SO_LINGER,
- * PIKE__SO_REUSEPORT
- *	names of options; -1 is none that any system knows.
- * PIKE__MSG_MORE, POLLRDHUP
- *	0 where there is no such thing.
  * PIKE__SCM_FD
  *	control data that are a descriptor beside SCM_RIGHTS; -1: none.
  */
@@ -54,6 +49,16 @@
 #include <pike.h>
 
 #include "sys.h"
+
+/* On macOS the other one counts ticks. */
+#ifndef SO_LINGER_SEC
+#	define SO_LINGER_SEC SO_LINGER
+#endif
+
+/* On FreeBSD the other one gives all to who came last. */
+#ifndef SO_REUSEPORT_LB
+#	define SO_REUSEPORT_LB SO_REUSEPORT
+#endif
 
 #include PIKE_COMPAT_REST
 #include PIKE_COMPAT_MAKE

@@ -7,11 +7,11 @@
 #define PIKE_LIB_BACKEND_COMPAT_CALLS_H
 
 /* Systems without it have pike__hush. */
-#ifdef MSG_NOSIGNAL
-#	define PIKE__MSG_QUIET MSG_NOSIGNAL
-#else
-#	define PIKE__MSG_QUIET 0
+#ifndef MSG_NOSIGNAL
+#	define MSG_NOSIGNAL 0
 #endif
+
+#define PIKE__MSG_QUIET   MSG_NOSIGNAL
 #define PIKE__MSG_CLOEXEC 0
 
 /* An accepted socket has the listener's O_NONBLOCK on some systems. */

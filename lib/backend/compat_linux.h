@@ -7,14 +7,8 @@
 #	define SCM_PIDFD 0x04
 #endif
 
-#define PIKE__SCM_FD        SCM_PIDFD
-#define PIKE__MSG_MORE      MSG_MORE
-#define PIKE__TORN          (-1)
-#define PIKE__TCP_KEEPIDLE  TCP_KEEPIDLE
-#define PIKE__TCP_KEEPINTVL TCP_KEEPINTVL
-#define PIKE__TCP_KEEPCNT   TCP_KEEPCNT
-#define PIKE__SO_LINGER     SO_LINGER
-#define PIKE__SO_REUSEPORT  SO_REUSEPORT
+#define PIKE__SCM_FD SCM_PIDFD
+#define PIKE__TORN   (-1)
 
 static inline bool pike__hush(int fd)
 {

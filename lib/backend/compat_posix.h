@@ -6,53 +6,34 @@
 #ifndef PIKE_LIB_BACKEND_COMPAT_POSIX_H
 #define PIKE_LIB_BACKEND_COMPAT_POSIX_H
 
-#ifdef MSG_MORE
-#	define PIKE__MSG_MORE MSG_MORE
-#else
-#	define PIKE__MSG_MORE 0
-#endif
-
-/* Of macOS and NetBSD. */
-#ifndef F_SETNOSIGPIPE
-#	define F_SETNOSIGPIPE (-1)
-#	define F_GETNOSIGPIPE (-1)
+#ifndef MSG_MORE
+#	define MSG_MORE 0
 #endif
 
 #ifndef POLLRDHUP
 #	define POLLRDHUP 0
 #endif
 
-/* macOS has another name for it. */
-#if !defined(TCP_KEEPIDLE) && defined(TCP_KEEPALIVE)
-#	define PIKE__TCP_KEEPIDLE TCP_KEEPALIVE
-#elif defined(TCP_KEEPIDLE)
-#	define PIKE__TCP_KEEPIDLE TCP_KEEPIDLE
-#else
-#	define PIKE__TCP_KEEPIDLE (-1)
+/* Of macOS and NetBSD. */
+#ifndef F_SETNOSIGPIPE
+#	define F_SETNOSIGPIPE (-1)
 #endif
-#ifdef TCP_KEEPINTVL
-#	define PIKE__TCP_KEEPINTVL TCP_KEEPINTVL
-#else
-#	define PIKE__TCP_KEEPINTVL (-1)
-#endif
-#ifdef TCP_KEEPCNT
-#	define PIKE__TCP_KEEPCNT TCP_KEEPCNT
-#else
-#	define PIKE__TCP_KEEPCNT (-1)
+#ifndef F_GETNOSIGPIPE
+#	define F_GETNOSIGPIPE (-1)
 #endif
 
-/* On macOS the other one counts ticks. */
-#ifdef SO_LINGER_SEC
-#	define PIKE__SO_LINGER SO_LINGER_SEC
-#else
-#	define PIKE__SO_LINGER SO_LINGER
+/* macOS has another name for the first; OpenBSD has none of them. */
+#ifndef TCP_KEEPALIVE
+#	define TCP_KEEPALIVE (-1)
 #endif
-
-/* On FreeBSD the other one gives all to who came last. */
-#ifdef SO_REUSEPORT_LB
-#	define PIKE__SO_REUSEPORT SO_REUSEPORT_LB
-#else
-#	define PIKE__SO_REUSEPORT SO_REUSEPORT
+#ifndef TCP_KEEPIDLE
+#	define TCP_KEEPIDLE TCP_KEEPALIVE
+#endif
+#ifndef TCP_KEEPINTVL
+#	define TCP_KEEPINTVL (-1)
+#endif
+#ifndef TCP_KEEPCNT
+#	define TCP_KEEPCNT (-1)
 #endif
 
 #define PIKE__SCM_FD (-1)

@@ -141,12 +141,11 @@ static void linger_not(int fd)
 	struct linger linger;
 	socklen_t len = sizeof linger;
 
-	if (sys_getsockopt(fd, SOL_SOCKET, PIKE__SO_LINGER, &linger, &len) ==
-		0 &&
+	if (sys_getsockopt(fd, SOL_SOCKET, SO_LINGER_SEC, &linger, &len) == 0 &&
 	    linger.l_onoff && linger.l_linger) {
 		linger.l_onoff = 0;
 		sys_setsockopt(
-		    fd, SOL_SOCKET, PIKE__SO_LINGER, &linger, sizeof linger);
+		    fd, SOL_SOCKET, SO_LINGER_SEC, &linger, sizeof linger);
 	}
 }
 

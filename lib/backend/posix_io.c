@@ -154,7 +154,7 @@ int pike__posix_msg_flags(uint32_t flags)
 	if (flags & PIKE_MSG_DONTROUTE)
 		system |= MSG_DONTROUTE;
 	if (flags & PIKE_MSG_MORE)
-		system |= PIKE__MSG_MORE;
+		system |= MSG_MORE;
 	return system;
 }
 

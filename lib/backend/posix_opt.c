@@ -28,11 +28,11 @@ struct opt_row {
 
 static const struct opt_row opt_rows[] = {
     [PIKE_SO_REUSEADDR] = {SOL_SOCKET, SO_REUSEADDR, 0, 1},
-    [PIKE_SO_REUSEPORT] = {SOL_SOCKET, PIKE__SO_REUSEPORT, 0, 1},
+    [PIKE_SO_REUSEPORT] = {SOL_SOCKET, SO_REUSEPORT_LB, 0, 1},
     [PIKE_SO_KEEPALIVE] = {SOL_SOCKET, SO_KEEPALIVE, 0, 1},
-    [PIKE_SO_KEEPIDLE] = {IPPROTO_TCP, PIKE__TCP_KEEPIDLE, 1, INT32_MAX},
-    [PIKE_SO_KEEPINTVL] = {IPPROTO_TCP, PIKE__TCP_KEEPINTVL, 1, INT32_MAX},
-    [PIKE_SO_KEEPCNT] = {IPPROTO_TCP, PIKE__TCP_KEEPCNT, 1, INT32_MAX},
+    [PIKE_SO_KEEPIDLE] = {IPPROTO_TCP, TCP_KEEPIDLE, 1, INT32_MAX},
+    [PIKE_SO_KEEPINTVL] = {IPPROTO_TCP, TCP_KEEPINTVL, 1, INT32_MAX},
+    [PIKE_SO_KEEPCNT] = {IPPROTO_TCP, TCP_KEEPCNT, 1, INT32_MAX},
     [PIKE_SO_NODELAY] = {IPPROTO_TCP, TCP_NODELAY, 0, 1},
     [PIKE_SO_BROADCAST] = {SOL_SOCKET, SO_BROADCAST, 0, 1},
     [PIKE_SO_RCVBUF] = {SOL_SOCKET, SO_RCVBUF, 0, INT32_MAX},
@@ -90,7 +90,7 @@ static int opt_set_linger(int fd, int32_t value)
 	if (value < -1)
 		return -EINVAL;
 	if (sys_setsockopt(
-		fd, SOL_SOCKET, PIKE__SO_LINGER, &linger, sizeof(linger)) < 0)
+		fd, SOL_SOCKET, SO_LINGER_SEC, &linger, sizeof(linger)) < 0)
 		return opt_error();
 	return 0;
 }
@@ -100,7 +100,7 @@ static int opt_get_linger(int fd, int32_t *value)
 	struct linger linger = {0};
 	socklen_t len = sizeof(linger);
 
-	if (sys_getsockopt(fd, SOL_SOCKET, PIKE__SO_LINGER, &linger, &len) < 0)
+	if (sys_getsockopt(fd, SOL_SOCKET, SO_LINGER_SEC, &linger, &len) < 0)
 		return opt_error();
 	*value = linger.l_onoff ? linger.l_linger : -1;
 	return 0;

@@ -26,12 +26,11 @@
 #include "sys.h"
 
 /* What a thread sends to another: each system's own name, or none. */
+#ifndef SI_LWP
+#	define SI_LWP SI_USER
+#endif
 #ifndef SI_TKILL
-#	ifdef SI_LWP
-#		define SI_TKILL SI_LWP
-#	else
-#		define SI_TKILL SI_USER
-#	endif
+#	define SI_TKILL SI_LWP
 #endif
 
 #define SIGNAL_MAX 64 /* the greatest number that a set holds */

@@ -46,16 +46,13 @@ static inline int ptsnumber(int fd)
 	return ioctl(fd, TIOCGPTN, &number) ? -1 : number;
 }
 #else
+#	ifndef F_GETPATH
+#		define F_GETPATH (-1)
+#	endif
 /* The path of an open file, where the system tells it (macOS). 0 or -1. */
 static inline int fdpath(int fd, char *path)
 {
-#	ifdef F_GETPATH
 	return fcntl(fd, F_GETPATH, path) == -1 ? -1 : 0;
-#	else
-	(void)fd, (void)path;
-	errno = ENOSYS;
-	return -1;
-#	endif
 }
 #endif
 
