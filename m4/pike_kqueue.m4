@@ -26,15 +26,14 @@ AC_DEFUN([PIKE_KQUEUE], [
     [AC_MSG_ERROR([--disable-kqueue leaves nothing for what was asked for])])
   kqueue_from=no
   PIKE_KQUEUE_CPPFLAGS=
-  pike_wake_by_pipe=0
+  pike_libkqueue=0
   AS_IF(
     [test "x$enable_kqueue" = xno], [],
     [test "x$with_libkqueue" != xno],
       [PKG_CHECK_MODULES([LIBKQUEUE], [libkqueue], [],
          [AC_MSG_ERROR([--with-libkqueue needs libkqueue and pkg-config])])
        kqueue_from=libkqueue
-       # Its calls take locks, which a handler of signals must not.
-       pike_wake_by_pipe=1
+       pike_libkqueue=1
        PIKE_KQUEUE_CPPFLAGS=$LIBKQUEUE_CFLAGS
        PIKE_REQUIRES="${PIKE_REQUIRES:+$PIKE_REQUIRES, }libkqueue"],
     [test "x$enable_kqueue_emulation" != xno],
@@ -49,8 +48,8 @@ AC_DEFUN([PIKE_KQUEUE], [
     [AC_DEFINE([PIKE_HAVE_KQUEUE], [1],
       [Define to 1 when the kqueue backend is built in.])
      PIKE_BACKENDS="${PIKE_BACKENDS:+$PIKE_BACKENDS }kqueue"])
-  AC_DEFINE_UNQUOTED([PIKE_WAKE_BY_PIPE], [$pike_wake_by_pipe],
-    [1 when kevent may not be called in a handler of signals.])
+  AC_DEFINE_UNQUOTED([PIKE_LIBKQUEUE], [$pike_libkqueue],
+    [1 when kevent is that of libkqueue.])
   AC_SUBST([PIKE_KQUEUE_CPPFLAGS])
   AM_CONDITIONAL([HAVE_KQUEUE], [test "x$kqueue_from" != xno])
   AM_CONDITIONAL([KQUEUE_EMULATION], [test "x$kqueue_from" = xemulation])

@@ -56,7 +56,8 @@ int pike__bell_open(struct pike__bell *b)
 {
 	struct kevent change;
 
-	if (!PIKE_WAKE_BY_PIPE && bell_add(b) == 0)
+	/* libkqueue takes locks, which a handler must not wait for. */
+	if (!PIKE_LIBKQUEUE && bell_add(b) == 0)
 		return 0;
 	if (sys_pipe(b->pipe)) {
 		b->pipe[0] = b->pipe[1] = -1;

@@ -76,6 +76,7 @@ static const struct pike__poller kqueue_poller = {
     .arm = kqueue_arm,
     .disarm = kqueue_disarm,
     .wake = kqueue_wake,
+    .keeps_open = PIKE_LIBKQUEUE, /* its knotes outlive the descriptor */
     .no_urgent = true,
 };
 
