@@ -30,12 +30,21 @@ struct kevent *pike__kevent_set(struct kevent *change, uintptr_t ident,
 
 int pike__kevent_change(int kq, const struct kevent *change)
 {
+	struct kevent asked = *change, receipt = *change;
+	struct timespec at_once = {0, 0};
 	int done;
 
+	asked.flags |= EV_RECEIPT;
 	do {
-		done = sys_kevent(kq, change, 1, NULL, 0, NULL);
+		done = sys_kevent(kq, &asked, 1, &receipt, 1, &at_once);
 	} while (done < 0 && errno == EINTR);
-	return done < 0 ? -1 : 0;
+	if (done < 0)
+		return -1;
+	/* Also where the count says 0, as libkqueue's does. */
+	if (!(receipt.flags & EV_ERROR) || !receipt.data)
+		return 0;
+	errno = (int)receipt.data;
+	return -1;
 }
 
 void pike__bell_clear(struct pike__bell *b, int kq, uintptr_t ident)

@@ -36,7 +36,8 @@ void pike__bell_still(const struct pike__bell *b);
  * belongs to no handle. */
 struct kevent *pike__kevent_set(struct kevent *change, uintptr_t ident,
     int filter, unsigned flags, uintptr_t name);
-/* One change by itself, so that none is skipped when it fails. 0 or -1. */
+/* One change by itself, so that none is skipped when it fails, with a receipt,
+ * so that one may be asked for that has come too late. 0 or -1. */
 int pike__kevent_change(int kq, const struct kevent *change);
 
 #endif

@@ -127,12 +127,12 @@ static int fake_kevent(int kq, const struct kevent *changes, int n,
 		errno = fake.refused_error;
 		return -1;
 	}
-	if (fake.tells && max) {
+	if (fake.tells && max > 1) {
 		first[told++] = fake.kept;
 		fake.tells = false;
 	}
-	*(max ? &fake.calls : &fake.calls_without_events) += 1;
-	if (max && fake.interrupts) {
+	*(max > 1 ? &fake.calls : &fake.changes_alone) += 1;
+	if (max > 1 && fake.interrupts) {
 		fake.interrupts--;
 		ck_assert_int_eq(real.kevent(kq, made, m, NULL, 0, NULL), 0);
 		errno = EINTR;

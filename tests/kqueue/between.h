@@ -25,7 +25,7 @@ struct between {
 	bool tells;     /* what was kept, in the next call */
 	bool has_timer; /* one is added, and was not told */
 	int ended;      /* ends of streams that were told */
-	int calls, calls_without_events;
+	int calls, changes_alone;
 	int deletes;                 /* of descriptors */
 	unsigned char added[256][2]; /* READ, WRITE of each of these */
 };
