@@ -55,6 +55,8 @@ static void remember(int kq, const struct kevent *changes, int n)
 			continue;
 		known[c->ident].kq = kq;
 		known[c->ident].change[c->filter == EVFILT_WRITE] = *c;
+		known[c->ident].change[c->filter == EVFILT_WRITE].flags &=
+		    (unsigned short)~EV_RECEIPT;
 		if (c->flags & EV_DELETE)
 			known[c->ident].kq = 0;
 	}
@@ -105,6 +107,7 @@ static int wait_for(int kq, const struct kevent *changes, int n,
 static int fake_kevent(int kq, const struct kevent *changes, int n,
     struct kevent *events, int max, const struct timespec *timeout)
 {
+	static const struct timespec at_once;
 	int64_t timeout_ns = -1;
 	int error = kernel_turn(CALL_kevent, -1);
 
@@ -116,7 +119,10 @@ static int fake_kevent(int kq, const struct kevent *changes, int n,
 	if (n && max && error != EINTR)
 		return one_fails(kq, changes, n, events, error);
 	if (n && error == EINTR) {
-		real.kevent(kq, changes, n, NULL, 0, NULL);
+		bool asks = changes[0].flags & EV_RECEIPT;
+
+		real.kevent(kq, changes, n, asks ? events : NULL,
+		    asks ? max : 0, &at_once);
 		remember(kq, changes, n);
 	}
 	errno = error;
