@@ -7,8 +7,8 @@
 #define PIKE_TESTS_KQUEUE_BETWEEN_H
 
 #include <stdbool.h>
-#include <sys/event.h>
 
+#include "../kqueue-emulation/emulation.h"
 #include "../uring/use.h"
 
 /* What it does; zero, or -1 of descriptors: nothing. */

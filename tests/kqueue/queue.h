@@ -4,7 +4,6 @@
 #define PIKE_TESTS_KQUEUE_QUEUE_H
 
 #include <stdbool.h>
-#include <sys/event.h>
 
 #include "../kqueue-emulation/emulation.h"
 #include "../unit/unit.h"
