@@ -242,6 +242,7 @@ fault_sources = \
 	tests/fault/kernel.h \
 	tests/fault/kernel_calls.c \
 	tests/fault/kernel_calls.h \
+	tests/fault/kernel_epoll.c \
 	tests/fault/kernel_kqueue.c \
 	tests/fault/kernel_ring.c \
 	tests/fault/memory.c \

@@ -18,12 +18,8 @@
 
 static struct pike__sys real;
 
-/* By descriptor: whether a poller knows it, and shall look at it again. */
-static struct kernel_watch {
-	int epfd;
-	bool again;
-	struct epoll_event event;
-} watch[KERNEL_DESCRIPTORS];
+/* By descriptor: whether its readiness is to be told again. */
+static bool again[KERNEL_DESCRIPTORS];
 
 /* In vain, in this run. */
 static int waited_ms;
@@ -32,7 +28,8 @@ void kernel_watch_none(void)
 {
 	waited_ms = 0;
 	kernel_kqueue_none();
-	memset(watch, 0, sizeof watch);
+	kernel_epoll_none();
+	memset(again, 0, sizeof again);
 }
 
 /* ---- readiness ---- */
@@ -45,28 +42,15 @@ void kernel_watch_none(void)
 static void look_again(int fd)
 {
 	if (fd < KERNEL_DESCRIPTORS)
-		watch[fd].again = true;
+		again[fd] = true;
 }
 
 bool kernel_looks_again(int fd)
 {
-	bool again = watch[fd].again;
+	bool looks = again[fd];
 
-	watch[fd].again = false;
-	return again;
-}
-
-static void make_edges(int epfd)
-{
-	for (int fd = 0; fd < KERNEL_DESCRIPTORS; fd++) {
-		struct kernel_watch *w = &watch[fd];
-
-		if (!w->again || w->epfd != epfd)
-			continue;
-		w->again = false;
-		if (real.epoll_ctl(epfd, EPOLL_CTL_MOD, fd, &w->event))
-			kernel_blame("no edge for descriptor %d", fd);
-	}
+	again[fd] = false;
+	return looks;
 }
 
 /* Fails a transfer, which may be ready all the same. */
@@ -156,7 +140,8 @@ static int fake_close(int fd)
 	int error = kernel_turn(CALL_close, fd);
 
 	if (fd >= 0 && fd < KERNEL_DESCRIPTORS) {
-		memset(&watch[fd], 0, sizeof *watch);
+		again[fd] = false;
+		kernel_epoll_closed(fd);
 		kernel_ring_closed(fd);
 	}
 	if (real.close(fd) < 0)
@@ -320,30 +305,6 @@ static ssize_t fake_pwritev2(
 
 /* ---- waiting ---- */
 
-static int fake_epoll_ctl(
-    int epfd, int command, int fd, struct epoll_event *event)
-{
-	int done;
-
-	if (kernel_fails(CALL_epoll_ctl, -1)) {
-		/* The library's own have small numbers; these two errors are
-		 * told by other names. */
-		kernel.loud |= !kernel.plan.storm && command == EPOLL_CTL_ADD &&
-			       errno != EPERM && errno != EEXIST &&
-			       event->data.u64 > UINT32_MAX;
-		return -1;
-	}
-	done = real.epoll_ctl(epfd, command, fd, event);
-	if (done == 0 && fd < KERNEL_DESCRIPTORS) {
-		struct kernel_watch *w = &watch[fd];
-
-		w->again = false;
-		w->epfd = command == EPOLL_CTL_DEL ? 0 : epfd;
-		w->event = *event;
-	}
-	return done;
-}
-
 int kernel_patience(int64_t timeout_ns)
 {
 	if (timeout_ns < 0)
@@ -360,56 +321,6 @@ void kernel_waited(int64_t timeout_ns, int patience_ms)
 	if (timeout_ns < 0 || waited_ms >= PATIENCE_MS)
 		kernel_blame("waits for what will never be");
 	kernel.now += timeout_ns;
-}
-
-/*
- * A wait of no time asks the system; when nothing is there, a wait that has an
- * end has come to it. Only where a failure is not expected to be noticed the
- * system is given real time, in case it is late.
- */
-static int wait_for(int epfd, struct epoll_event *events, int max,
-    int64_t timeout_ns, const sigset_t *mask)
-{
-	int patience;
-	int n;
-
-	make_edges(epfd);
-	n = real.epoll_pwait(epfd, events, max, 0, mask);
-	if (n != 0 || timeout_ns == 0)
-		return n;
-	patience = kernel_patience(timeout_ns);
-	if (!patience && mask)
-		patience = 1;
-	if (patience)
-		n = real.epoll_pwait(epfd, events, max, patience, mask);
-	if (n == 0)
-		kernel_waited(timeout_ns, patience);
-	return n;
-}
-
-static int fake_epoll_pwait(int epfd, struct epoll_event *events, int max,
-    int timeout_ms, const sigset_t *mask)
-{
-	int64_t timeout_ns = timeout_ms;
-
-	if (kernel_fails(CALL_epoll_pwait, -1))
-		return -1;
-	if (timeout_ms > 0)
-		timeout_ns *= 1000000;
-	return wait_for(epfd, events, max, timeout_ns, mask);
-}
-
-static int fake_epoll_pwait2(int epfd, struct epoll_event *events, int max,
-    const struct timespec *timeout, const sigset_t *mask)
-{
-	int64_t timeout_ns = -1;
-
-	if (kernel_fails(CALL_epoll_pwait2, -1))
-		return -1;
-	if (timeout)
-		timeout_ns =
-		    (int64_t)timeout->tv_sec * 1000000000 + timeout->tv_nsec;
-	return wait_for(epfd, events, max, timeout_ns, mask);
 }
 
 static int fake_clock_gettime(clockid_t clock, struct timespec *ts)
@@ -520,9 +431,6 @@ void kernel_install(void)
 	pike__sys.writev = fake_writev;
 	pike__sys.preadv2 = fake_preadv2;
 	pike__sys.pwritev2 = fake_pwritev2;
-	pike__sys.epoll_ctl = fake_epoll_ctl;
-	pike__sys.epoll_pwait = fake_epoll_pwait;
-	pike__sys.epoll_pwait2 = fake_epoll_pwait2;
 	pike__sys.clock_gettime = fake_clock_gettime;
 	pike__sys.poll = fake_poll;
 	pike__sys.getsockopt = fake_getsockopt;
@@ -534,6 +442,7 @@ void kernel_install(void)
 	pike__sys.ttyname_r = fake_ttyname_r;
 	pike__sys.sigwait = fake_sigwait;
 #endif
+	kernel_epoll_install(&real);
 	kernel_kqueue_install(&real);
 	kernel_ring_install(&real);
 }

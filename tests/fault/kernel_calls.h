@@ -48,6 +48,11 @@ bool kernel_is_over(void);
 int kernel_patience(int64_t timeout_ns);
 void kernel_waited(int64_t timeout_ns, int patience_ms);
 
+/* Epoll (kernel_epoll.c). */
+void kernel_epoll_install(const struct pike__sys *system);
+void kernel_epoll_none(void);
+void kernel_epoll_closed(int fd);
+
 /* Kqueues (kernel_kqueue.c). */
 void kernel_kqueue_install(const struct pike__sys *system);
 void kernel_kqueue_none(void);
