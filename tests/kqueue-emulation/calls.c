@@ -29,6 +29,11 @@ static int error_take(int fd)
 		   : 0;
 }
 
+static bool is_epipe(int fd)
+{
+	return fd >= 0 && fd < KQ_FDS && atomic_load(&errors[fd]) == EPIPE;
+}
+
 /* The function that would have been called. */
 #define NEXT(result, name, ...)                                                \
 	static result (*_Atomic at_##name)(__VA_ARGS__);                       \
@@ -112,13 +117,14 @@ int poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 	return ready;
 }
 
-/* What is received comes before the error, which comes before the end. */
+/* What is received comes before the error, which comes before the end; but an
+ * EPIPE, of a reset after the end, is for who sends. */
 #define RECEIVES(name, parameters, arguments, ...)                             \
 	ssize_t name parameters                                                \
 	{                                                                      \
 		NEXT(ssize_t, name, __VA_ARGS__)                               \
 		ssize_t done = next arguments;                                 \
-		int error = done <= 0 ? error_take(fd) : 0;                    \
+		int error = done <= 0 && !is_epipe(fd) ? error_take(fd) : 0;   \
                                                                                \
 		if (!error)                                                    \
 			return done;                                           \
