@@ -19,7 +19,7 @@ mkdir -p "$dir/config" "$dir/32/gnu"
 cat >"$dir/config/config.h" <<'END'
 #define _GNU_SOURCE 1
 #define PIKE_HAVE_KQUEUE 1
-#define PIKE_WAKE_BY_PIPE 0
+#define PIKE_LIBKQUEUE 0
 #define PIKE_ABSTRACT 0
 #define PIKE_MAKE_CALLS 1
 #define PIKE_COMPAT_MAKE "compat_calls.h"
