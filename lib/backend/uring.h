@@ -269,6 +269,8 @@ static inline bool pike__uring_poured(struct pike_queue *q,
 	return true;
 }
 
+/* An op that is being ended may have left what nobody takes. */
+void pike__uring_unsent(struct pike_queue *q, const struct pike__slot *slot);
 /* A cancel was not found. */
 void pike__uring_not_found(struct pike_queue *q, struct pike__slot *slot);
 

@@ -298,6 +298,7 @@ bool pike__uring_answer(
 	default:
 		if (more) { /* the memory is not free yet */
 			slot->shots = (uint32_t)res;
+			pike__uring_unsent(q, slot);
 			return true;
 		}
 		slot->phase &= (uint8_t)~PIKE__IN_SYSTEM;

@@ -412,6 +412,22 @@ void pike__uring_cancel(struct pike_queue *q, struct pike__slot *slot)
 }
 
 /*
+ * What was sent without copies is in the op's memory until the peer has taken
+ * it, which may be never. So a close that waits for the op ends the connection:
+ * then there is nobody to send to.
+ */
+void pike__uring_unsent(struct pike_queue *q, const struct pike__slot *slot)
+{
+	static const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+	const struct pike__handle *h = slot->handle;
+
+	if (slot->state == PIKE__ENDING && slot->lane == PIKE__WRITES &&
+	    slot->shots && h->kind == PIKE__SOCKET_STREAM &&
+	    (h->closing || pike__queue_closing(q)))
+		sys_connect((int)h->fd, &nobody, sizeof nobody);
+}
+
+/*
  * Its answer is on the way, or a thread of the kernel's has it, or it was on
  * its way from one to the other: such a one is asked for until it has ended.
  */
@@ -422,6 +438,7 @@ void pike__uring_not_found(struct pike_queue *q, struct pike__slot *slot)
 	if (slot->state != PIKE__ENDING || !(slot->phase & PIKE__IN_SYSTEM) ||
 	    u->lost_cancels)
 		return;
+	pike__uring_unsent(q, slot);
 	u->lost_cancels = true;
 	u->ask_at = pike__time_after(pike__port_monotonic(), u->ask_ns);
 }

@@ -127,6 +127,76 @@ CASE(a_send_without_copies_that_waits_is_cancelled)
 	expect_cancelled(rig, id);
 }
 
+/* One that the sender has room for, and the receiver has not. */
+static pike_id unread_send(
+    struct rig *rig, char *out, size_t len, pike_handle *h, pike_fd *peer)
+{
+	int32_t room = 2 * LONG;
+
+	ck_assert(rig_peer(rig, RIG_TCP, h, peer));
+	port_buffers(*peer, 4096);
+	expect_op(rig,
+	    op_option(PIKE_SETSOCKOPT, *h, PIKE_SOL, PIKE_SO_SNDBUF, &room,
+		sizeof(room)),
+	    0);
+	pattern_fill(out, len, 9);
+	return submit(
+	    rig, op_flags(op_send(*h, out, len), PIKE_ZERO_COPY | PIKE_ALL));
+}
+
+CASE(memory_that_was_sent_is_free_only_at_the_completion)
+{
+	const size_t len = 150000;
+	char *out = malloc(len), *in = malloc(len);
+	pike_handle h;
+	pike_fd peer;
+	pike_id id = unread_send(rig, out, len, &h, &peer);
+
+	fence(rig);
+	if (rig->arrived)
+		memset(out, 0, len);
+	peer_read(rig, peer, in, len);
+	pattern_check(in, len, 9);
+	expect_one(rig, id, (int64_t)len, 0, 0);
+	free(out);
+	free(in);
+}
+
+/* The system waits for a peer that does not read; a close does not. */
+CASE(a_close_ends_what_nobody_reads)
+{
+	const size_t len = 150000;
+	char *out = malloc(len);
+	pike_handle h;
+	pike_fd peer;
+	pike_id id = unread_send(rig, out, len, &h, &peer);
+
+	fence(rig);
+	expect_op(rig, op_close(h), 0);
+	ck_assert_int_le(wait_one(rig, id).res, (int64_t)len);
+	id = unread_send(rig, out, len, &h, &peer);
+	fence(rig);
+	if (!rig->arrived)
+		ck_assert_int_eq(pike_cancel(rig->q, id), 0);
+	fence(rig);
+	expect_op(rig, op_close(h), 0);
+	wait_one(rig, id);
+	free(out);
+}
+
+CASE(a_queue_that_is_closed_ends_what_nobody_reads)
+{
+	const size_t len = 150000;
+	char *out = malloc(len);
+	pike_handle h;
+	pike_fd peer;
+
+	unread_send(rig, out, len, &h, &peer);
+	rig_close(rig);
+	free(out);
+	rig_open(rig, NULL);
+}
+
 CASE(a_send_without_copies_to_nobody_is_an_error)
 {
 	char out[100] = {0};
@@ -150,6 +220,9 @@ int main(void)
 	area_add(all_of_a_long_send_goes_without_copies);
 	area_add(udp_without_copies_knows_its_receiver);
 	area_add(a_send_without_copies_that_waits_is_cancelled);
+	area_add(memory_that_was_sent_is_free_only_at_the_completion);
+	area_add(a_close_ends_what_nobody_reads);
+	area_add(a_queue_that_is_closed_ends_what_nobody_reads);
 	area_add(a_send_without_copies_to_nobody_is_an_error);
 	return area_end();
 }
