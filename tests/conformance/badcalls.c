@@ -137,7 +137,7 @@ CASE(a_bad_open_gives_a_code_and_a_null_queue)
 		q = marker;
 		int r = pike_queue_open(&q, &params[i]);
 		if (r != -PIKE_EINVAL)
-			ck_abort_msg("params %zu: %d", i, r);
+			ck_abort_msg("params %d: %d", (int)i, r);
 		ck_assert_ptr_null(q);
 		ck_assert_int_eq(
 		    pike_queue_open(NULL, &params[i]), -PIKE_EINVAL);

@@ -58,7 +58,7 @@ CASE(every_opcode_has_a_good_request)
 		if (opcode == PIKE_ACCEPT)
 			rig_own(rig, port_connect(&e.addr, PIKE_SOCK_STREAM));
 		if (opcode == PIKE_SIGNAL)
-			port_raise(PIKE_SIGWINCH);
+			port_raise(SIGNAL_C);
 		ck_assert_int_ge(wait_one(rig, id).res, 0);
 		drop_arrivals(rig);
 		rig_close(rig);

@@ -18,14 +18,14 @@ static void eintr_begin(void)
 {
 	eintr_before = port_signals_take();
 	eintr_ticks = 0;
-	port_on_signal(PIKE_SIGALRM, eintr_handler);
+	port_on_signal(port_storm_signal(), eintr_handler);
 	port_storm(1000);
 }
 
 static void eintr_end(void)
 {
 	port_storm(0);
-	port_ignore_signal(PIKE_SIGALRM);
+	port_ignore_signal(port_storm_signal());
 	port_signals_put(eintr_before);
 }
 

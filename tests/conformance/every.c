@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A good request of each opcode, and which fields an opcode names. */
+#include <stdlib.h>
+
 #include "every.h"
+#include "port_proc.h"
 
 enum {
 	EVERY_HANDLE = 1,
@@ -121,6 +124,7 @@ static struct pike_op every_on_socket(struct every *e, int opcode)
 		return op_to(opcode, &e->addr, PIKE_SOCK_STREAM);
 	default:
 		ck_abort_msg("no request for opcode %d", opcode);
+		abort();
 	}
 }
 
@@ -152,7 +156,7 @@ struct pike_op every_op(struct every *e, int opcode)
 		op.u.timer.due_ns = NS_PER_MS;
 		return op;
 	case PIKE_SIGNAL:
-		op.u.signal.set = PIKE_SIGNAL_BIT(PIKE_SIGWINCH);
+		op.u.signal.set = PIKE_SIGNAL_BIT(SIGNAL_C);
 		return op;
 	case PIKE_CANCEL:
 		return op_cancel(e->timer);

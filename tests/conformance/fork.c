@@ -160,11 +160,11 @@ static int child_own(void *arg)
 	CHILD(pike_wake(q) == 0);
 	CHILD(pike_reap(q, &c, 1, -1) == 0);
 	op = op_of(PIKE_SIGNAL, 0);
-	op.u.signal.set = PIKE_SIGNAL_BIT(PIKE_SIGUSR1);
+	op.u.signal.set = PIKE_SIGNAL_BIT(SIGNAL_A);
 	CHILD(pike_submit(q, &op) > 0);
 	CHILD(pike_reap(q, &c, 1, 0) == 0);
-	port_raise(PIKE_SIGUSR1);
-	CHILD(pike_reap(q, &c, 1, -1) == 1 && c.res == PIKE_SIGUSR1);
+	port_raise(SIGNAL_A);
+	CHILD(pike_reap(q, &c, 1, -1) == 1 && c.res == SIGNAL_A);
 	pike_queue_close(q);
 	return 0;
 }
@@ -249,6 +249,8 @@ static void fork_held(struct rig *rig, pike_handle h, pike_fd peer)
 
 	fence(rig);
 	struct port_child *child = port_fork_begin(child_lingers, &in);
+	if (!child)
+		SKIP("no children here");
 	pike_id close = submit(rig, op_close(h));
 	expect_error(rig, id, PIKE_ECANCELED);
 	expect_one(rig, close, 0, 0, 0);
@@ -292,9 +294,9 @@ CASE(an_accepted_connection_that_a_child_holds_is_over_for_the_parent)
 static int child_signals(void *arg)
 {
 	(void)arg;
-	port_ignore_signal(PIKE_SIGWINCH);
-	port_raise(PIKE_SIGUSR1);
-	port_raise_self(PIKE_SIGUSR1);
+	port_ignore_signal(SIGNAL_C);
+	port_raise(SIGNAL_A);
+	port_raise_self(SIGNAL_A);
 	return 0;
 }
 
@@ -303,7 +305,7 @@ CASE(a_signal_in_the_child_is_not_the_parents)
 	struct pike_signal_info info;
 	struct pike_op op = op_io(PIKE_SIGNAL, 0, &info, sizeof(info));
 
-	op.u.signal.set = PIKE_SIGNAL_BIT(PIKE_SIGUSR1);
+	op.u.signal.set = PIKE_SIGNAL_BIT(SIGNAL_A);
 	pike_id id = submit(rig, op);
 	fence(rig);
 	pike_fd shows = pike_pollable(rig->q);
@@ -315,8 +317,8 @@ CASE(a_signal_in_the_child_is_not_the_parents)
 	ck_assert(!port_is_readable(shows));
 	fence(rig);
 	expect_pending(rig, id);
-	port_raise(PIKE_SIGUSR1);
-	expect_one(rig, id, PIKE_SIGUSR1, 0, 0);
+	port_raise(SIGNAL_A);
+	expect_one(rig, id, SIGNAL_A, 0, 0);
 	ck_assert_int_eq(info.pid, port_pid());
 }
 
@@ -410,7 +412,7 @@ CASE(all_that_pike_opens_is_closed_on_exec)
 	rig_socket(other, PIKE_AF_INET, PIKE_SOCK_DGRAM);
 	ck_assert_int_ge(pike_pollable(other->q), 0);
 	struct pike_op op = op_of(PIKE_SIGNAL, 0);
-	op.u.signal.set = PIKE_SIGNAL_BIT(PIKE_SIGUSR1);
+	op.u.signal.set = PIKE_SIGNAL_BIT(SIGNAL_A);
 	submit(other, op);
 	submit(other, op_timer(INT64_MAX));
 	rig_reap(other, 0);

@@ -24,6 +24,8 @@ static struct {
 	const char *backend[BACKENDS_MAX];
 	int backends;
 	const char *only;
+	const char *after; /* no case up to this one */
+	bool names;
 	uint32_t features_off;
 	Suite *suite;
 	TCase *tcase[BACKENDS_MAX];
@@ -34,6 +36,7 @@ static struct {
 static struct {
 	int backend;
 	const char *name;
+	bool skipped;
 	struct rig *rigs;
 } at;
 
@@ -56,10 +59,13 @@ void area_begin(const char *name)
 	const char *list = getenv("PIKE_TEST_BACKENDS");
 	const char *off = getenv("PIKE_TEST_FEATURES_OFF");
 
-	setvbuf(stdout, NULL, _IOLBF, 0);
+	/* A crash loses nothing of what was said. */
+	setvbuf(stdout, NULL, _IONBF, 0);
 	port_sigpipe_default();
 	area.name = name;
 	area.only = getenv("PIKE_TEST_CASE");
+	area.after = getenv("PIKE_TEST_AFTER");
+	area.names = getenv("PIKE_TEST_NAMES");
 	area.features_off = off ? (uint32_t)strtoul(off, NULL, 0) : 0;
 	area.suite = suite_create(name);
 	area.count = port_shared(sizeof(*area.count) * BACKENDS_MAX);
@@ -75,6 +81,11 @@ void area_begin(const char *name)
 
 void area_add_test(const TTest *test)
 {
+	if (area.after) {
+		if (strcmp(test->name, area.after) == 0)
+			area.after = NULL;
+		return;
+	}
 	if (area.only && !strstr(test->name, area.only))
 		return;
 	for (int i = 0; i < area.backends; i++)
@@ -131,13 +142,17 @@ void rig_run(int backend, const char *name, void (*body)(struct rig *))
 	rig_sweep();
 	at.backend = backend;
 	at.name = name;
+	at.skipped = false;
 	area.count[backend].cases++;
+	if (area.names)
+		printf("case %s %s\n", area.backend[backend], name);
+	port_watch(name, CASE_SECONDS);
 	book_at(name, 0);
 	int before = port_open_count();
 	struct rig *rig = rig_new(NULL);
 	body(rig);
 	book_at(name, 0);
-	for (rig = at.rigs; rig; rig = rig->next) {
+	for (rig = at.skipped ? NULL : at.rigs; rig; rig = rig->next) {
 		if (rig->q && rig->in_flight)
 			book_fail("%d ops are in flight after the test",
 			    rig->in_flight);
@@ -150,6 +165,7 @@ void rig_run(int backend, const char *name, void (*body)(struct rig *))
 	}
 	rig_sweep();
 	int after = port_open_count();
+	port_watch(NULL, 0);
 	if (before != after)
 		book_fail(
 		    "%d descriptors before the test, %d after", before, after);
@@ -158,6 +174,7 @@ void rig_run(int backend, const char *name, void (*body)(struct rig *))
 void rig_skip(const char *why)
 {
 	area.count[at.backend].skipped++;
+	at.skipped = true;
 	printf("SKIP %s: %s\n", at.name, why);
 }
 
@@ -427,7 +444,8 @@ void expect_idle(struct rig *rig)
 	expect_one(rig, timer, 1, 0, 0);
 	int64_t used = port_cpu_ns() - before;
 	/* Where all is slow, what is next to nothing is more of it. */
-	if (used > (before - begun + NS_PER_MS) * port_fewer())
+	int64_t asked = before - begun + port_cpu_step_ns();
+	if (used > (asked + NS_PER_MS) * port_fewer())
 		book_fail("%lld us of CPU time while nothing happens, %lld us "
 			  "for a thousand questions",
 		    (long long)used / 1000, (long long)(before - begun) / 1000);

@@ -30,6 +30,8 @@
  * The environment: PIKE_TEST_BACKENDS, names with commas (all that the
  * library has); PIKE_TEST_FEATURES_OFF, a number for params.features_off;
  * PIKE_TEST_CASE, runs only the cases whose names contain it;
+ * PIKE_TEST_AFTER, only those that come after the one of that name;
+ * PIKE_TEST_NAMES, prints "case BACKEND NAME" before each;
  * PIKE_TEST_SCALE, a number by which the most repetitive cases repeat less.
  * For each backend the program prints a line
  *

@@ -178,7 +178,7 @@ CASE(a_refused_op_leaves_no_trace)
 	int open = port_open_count();
 	pike_id id = submit(rig, op_timer(INT64_MAX));
 	struct pike_op op = op_of(PIKE_SIGNAL, 0);
-	op.u.signal.set = PIKE_SIGNAL_BIT(PIKE_SIGUSR1);
+	op.u.signal.set = PIKE_SIGNAL_BIT(SIGNAL_A);
 	for (int i = 0; i < 1000; i++) {
 		refuse(rig, op, PIKE_EAGAIN);
 		refuse(rig, op_to(PIKE_CONNECT_TO, &addr, 0), PIKE_EAGAIN);
@@ -355,19 +355,18 @@ CASE(paused_signals_are_not_lost)
 	struct pike_completion c;
 
 	limit_open(rig, (struct pike_params){.shots_max = 1});
-	op.u.signal.set =
-	    PIKE_SIGNAL_BIT(PIKE_SIGUSR1) | PIKE_SIGNAL_BIT(PIKE_SIGUSR2);
+	op.u.signal.set = PIKE_SIGNAL_BIT(SIGNAL_A) | PIKE_SIGNAL_BIT(SIGNAL_B);
 	for (int round = 0; round < 20; round++) {
 		unsigned seen = 0;
 		pike_id id = pike_submit(rig->q, &op);
 		ck_assert_int_gt(id, 0);
 		ck_assert_int_eq(pike_reap(rig->q, &c, 1, 0), 0);
-		port_raise(PIKE_SIGUSR1);
-		port_raise(PIKE_SIGUSR2);
+		port_raise(SIGNAL_A);
+		port_raise(SIGNAL_B);
 		while (seen != 3) {
 			ck_assert_int_eq(pike_reap(rig->q, &c, 1, -1), 1);
 			ck_assert_uint_eq(c.flags, PIKE_MORE);
-			seen |= c.res == PIKE_SIGUSR1 ? 1 : 2;
+			seen |= c.res == SIGNAL_A ? 1 : 2;
 		}
 		ck_assert_int_eq(pike_cancel(rig->q, id), 0);
 		ck_assert_int_eq(pike_reap(rig->q, &c, 1, -1), 1);

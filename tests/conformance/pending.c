@@ -165,8 +165,8 @@ static bool pending_timer(struct pending *p)
 static bool pending_signal(struct pending *p)
 {
 	p->op = op_io(PIKE_SIGNAL, 0, &p->info, sizeof(p->info));
-	p->op.u.signal.set = PIKE_SIGNAL_BIT(PIKE_SIGUSR1);
-	p->res = PIKE_SIGUSR1;
+	p->op.u.signal.set = PIKE_SIGNAL_BIT(SIGNAL_A);
+	p->res = SIGNAL_A;
 	return true;
 }
 
@@ -269,7 +269,7 @@ void pending_satisfy(struct rig *rig, struct pending *p)
 		break;
 	case PENDING_signal:
 	case PENDING_signal_shots:
-		port_raise(PIKE_SIGUSR1);
+		port_raise(SIGNAL_A);
 		break;
 	case PENDING_send:
 	case PENDING_send_all:

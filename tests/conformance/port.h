@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the conformance tests need of a system beside pike: peers made by
- * plain system calls, and a look at descriptors. The only file of the suite
- * that knows an operating system is port_posix.c; nothing here calls pike but
- * for the conversion of addresses. What a test cannot do without fails the
- * test; calls that are said to return a code give it as pike does.
+ * plain system calls, and a look at descriptors. The only files of the suite
+ * that know an operating system are those beginning with port_; nothing here
+ * calls pike but for the conversion of addresses. What a test cannot do without
+ * fails the test; calls that are said to return a code give it as pike does.
  */
 #ifndef PIKE_TESTS_PORT_H
 #define PIKE_TESTS_PORT_H
@@ -28,8 +28,9 @@ void port_huge_free(void *memory, size_t size);
 /* The system's own number for a refused connection. */
 int port_econnrefused(void);
 
-/* CPU time that the process has used. */
+/* CPU time that the process has used, and the steps in which it is told. */
 int64_t port_cpu_ns(void);
+int64_t port_cpu_step_ns(void);
 
 /* Makes permissions apply to the process, also to root; false: cannot be. */
 bool port_lose_rights(void);
@@ -56,7 +57,11 @@ bool port_limit_files(int spare);
 
 /* -- sockets; all of them close-on-exec -- */
 
-/* Connected pairs. The Unix one returns -PIKE_ENOTSUP where there is none. */
+/*
+ * Connected pairs. Where there are no Unix sockets, a pair of them is what
+ * comes nearest: TCP for a stream, UDP for datagrams; else -PIKE_ENOTSUP.
+ */
+bool port_has_unix(void);
 void port_tcp_pair(pike_fd fd[2]);
 int port_unix_pair(int type, pike_fd fd[2]);
 

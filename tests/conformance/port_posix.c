@@ -89,6 +89,11 @@ int64_t port_cpu_ns(void)
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+int64_t port_cpu_step_ns(void)
+{
+	return 0;
+}
+
 bool port_lose_rights(void)
 {
 	return geteuid() != 0 || seteuid(65534) == 0;

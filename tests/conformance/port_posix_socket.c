@@ -63,6 +63,11 @@ pike_fd port_socket(int family, int type)
 	return fd;
 }
 
+bool port_has_unix(void)
+{
+	return true;
+}
+
 struct pike_addr port_loopback(int family)
 {
 	struct pike_addr addr = {0};

@@ -17,6 +17,13 @@ struct port_thread;
 struct port_thread *port_thread_start(void (*run)(void *arg), void *arg);
 void port_thread_join(struct port_thread *t);
 
+/*
+ * Ends the program, saying that name is to blame, if this is not called again
+ * within so many seconds (0: it need not be). Where cases run in processes of
+ * their own those see to it, and this does nothing.
+ */
+void port_watch(const char *name, unsigned seconds);
+
 /* Lets somebody else have the processor. */
 void port_yield(void);
 
@@ -30,7 +37,7 @@ int port_fork(int (*child)(void *arg), void *arg);
 /*
  * The same, but the parent goes on: begin gives a token, end waits and
  * answers as port_fork does. From within the child port_fork_wait_parent
- * waits until the parent calls port_fork_go.
+ * waits until the parent calls port_fork_go. Null: no such children.
  */
 struct port_child;
 struct port_child *port_fork_begin(int (*child)(void *arg), void *arg);
@@ -42,7 +49,18 @@ int port_fork_end(struct port_child *c);
 int64_t port_pid(void);
 int64_t port_uid(void);
 
-/* Signal numbers are the portable ones of pike.h here. */
+/*
+ * Signal numbers are the portable ones of pike.h here. Which of them there are
+ * is the system's: tests that want any take the first three by number, or that
+ * of port_storm.
+ */
+bool port_has_signal(int number);
+int port_signal(unsigned i);
+int port_storm_signal(void);
+#define SIGNAL_A port_signal(0)
+#define SIGNAL_B port_signal(1)
+#define SIGNAL_C port_signal(2)
+
 void port_raise(int number);        /* to the process */
 void port_raise_self(int number);   /* to the calling thread */
 void port_raise_parent(int number); /* to the parent process */
@@ -51,8 +69,8 @@ void port_raise_parent(int number); /* to the parent process */
 void port_on_signal(int number, void (*handler)(int number));
 void port_ignore_signal(int number);
 
-/* The calling thread's mask. */
-void port_block_signal(int number, bool block);
+/* The calling thread's mask; false: threads have none. */
+bool port_block_signal(int number, bool block);
 bool port_signal_blocked(int number);
 bool port_signal_pending(int number);
 
@@ -64,7 +82,7 @@ bool port_signals_same(const struct port_signals *s);
 /* Puts them back and frees s. */
 void port_signals_put(struct port_signals *s);
 
-/* PIKE_SIGALRM to the process so many times a second; 0 ends it. */
+/* port_storm_signal to the process so many times a second; 0 ends it. */
 void port_storm(unsigned hz);
 
 /*

@@ -63,6 +63,12 @@ void port_thread_join(struct port_thread *t)
 	free(t);
 }
 
+void port_watch(const char *name, unsigned seconds)
+{
+	(void)name;
+	(void)seconds;
+}
+
 void port_yield(void)
 {
 	sched_yield();
@@ -175,6 +181,23 @@ static int proc_signal(int number)
 	return number;
 }
 
+bool port_has_signal(int number)
+{
+	return number > 0;
+}
+
+int port_signal(unsigned i)
+{
+	static const int any[] = {PIKE_SIGUSR1, PIKE_SIGUSR2, PIKE_SIGWINCH};
+
+	return any[i % 3];
+}
+
+int port_storm_signal(void)
+{
+	return PIKE_SIGALRM;
+}
+
 void port_raise(int number)
 {
 	proc_must(kill(getpid(), proc_signal(number)) == 0, "kill");
@@ -211,7 +234,7 @@ void port_ignore_signal(int number)
 	proc_dispose(number, SIG_IGN);
 }
 
-void port_block_signal(int number, bool block)
+bool port_block_signal(int number, bool block)
 {
 	sigset_t set;
 
@@ -219,6 +242,7 @@ void port_block_signal(int number, bool block)
 	sigaddset(&set, proc_signal(number));
 	errno = pthread_sigmask(block ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 	proc_must(errno == 0, "pthread_sigmask");
+	return true;
 }
 
 bool port_signal_blocked(int number)

@@ -215,9 +215,9 @@ CASE(a_handler_may_post_and_keeps_errno)
 	handler_q = rig->q;
 	handler_posts = 0;
 	handler_errno_kept = 0;
-	port_on_signal(PIKE_SIGUSR1, handler_post);
+	port_on_signal(SIGNAL_A, handler_post);
 	for (int i = 0; i < 11; i++)
-		port_raise_self(PIKE_SIGUSR1);
+		port_raise_self(SIGNAL_A);
 	ck_assert_int_eq(handler_errno_kept, 11);
 	ck_assert_int_eq(handler_posts, 8);
 	for (int i = 0; i < 8; i++) {
@@ -235,9 +235,9 @@ CASE(a_handler_may_wake_and_keeps_errno)
 
 	handler_q = rig->q;
 	handler_errno_kept = 0;
-	port_on_signal(PIKE_SIGUSR1, handler_wake);
+	port_on_signal(SIGNAL_A, handler_wake);
 	for (int i = 0; i < 3; i++)
-		port_raise_self(PIKE_SIGUSR1);
+		port_raise_self(SIGNAL_A);
 	ck_assert_int_eq(handler_errno_kept, 3);
 	ck_assert_int_eq(pike_reap(rig->q, &c, 1, -1), 0);
 	port_signals_put(before);
@@ -255,7 +255,7 @@ CASE(a_storm_of_handlers_that_post_loses_nothing)
 
 	handler_q = rig->q;
 	handler_posts = 0;
-	port_on_signal(PIKE_SIGALRM, handler_post);
+	port_on_signal(port_storm_signal(), handler_post);
 	port_storm(1000);
 	while (next < 300) {
 		ck_assert_int_eq(pike_post(rig->q, &own, own), 0);
@@ -272,7 +272,7 @@ CASE(a_storm_of_handlers_that_post_loses_nothing)
 		own++;
 	}
 	port_storm(0);
-	port_ignore_signal(PIKE_SIGALRM);
+	port_ignore_signal(port_storm_signal());
 	while (pike_reap(rig->q, done, 1, 0) == 1)
 		ck_assert_int_eq(done[0].res, next++);
 	ck_assert_int_eq(next, handler_posts);
@@ -286,7 +286,7 @@ CASE(a_handler_wakes_the_reap_that_it_interrupts)
 	struct pike_completion c;
 
 	handler_q = rig->q;
-	port_on_signal(PIKE_SIGALRM, handler_wake);
+	port_on_signal(port_storm_signal(), handler_wake);
 	port_storm(1000);
 	for (int i = 0; i < 100; i++)
 		ck_assert_int_eq(pike_reap(rig->q, &c, 1, -1), 0);

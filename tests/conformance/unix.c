@@ -2,6 +2,16 @@
 /* Unix sockets: streams, datagrams, packets with a connection, paths. */
 #include "harness.h"
 
+#define UNIX_CASE(name)                                                        \
+	static void name##_unix(struct rig *rig);                              \
+	CASE(name)                                                             \
+	{                                                                      \
+		if (!port_has_unix())                                          \
+			SKIP("no Unix sockets here");                          \
+		name##_unix(rig);                                              \
+	}                                                                      \
+	static void name##_unix(struct rig *rig)
+
 /* A listening handle at a path of the test's. */
 static pike_handle listening(struct rig *rig, int type, struct pike_addr *addr)
 {
@@ -12,7 +22,7 @@ static pike_handle listening(struct rig *rig, int type, struct pike_addr *addr)
 	return c.res;
 }
 
-CASE(stream_by_path)
+UNIX_CASE(stream_by_path)
 {
 	struct pike_addr addr;
 	pike_handle listener = listening(rig, PIKE_SOCK_STREAM, &addr);
@@ -31,7 +41,7 @@ CASE(stream_by_path)
 	expect_one(rig, id, 0, 0, PIKE_EOF);
 }
 
-CASE(names_of_both_ends)
+UNIX_CASE(names_of_both_ends)
 {
 	struct pike_addr addr, name, from;
 	pike_handle listener = listening(rig, PIKE_SOCK_STREAM, &addr);
@@ -53,7 +63,7 @@ CASE(names_of_both_ends)
 	ck_assert_int_eq(name.len, 0);
 }
 
-CASE(half_close_of_a_unix_stream)
+UNIX_CASE(half_close_of_a_unix_stream)
 {
 	pike_handle h[2];
 	char in[4];
@@ -68,7 +78,7 @@ CASE(half_close_of_a_unix_stream)
 	expect_op(rig, op_send(h[0], "x", 1), -PIKE_EPIPE);
 }
 
-CASE(closed_unix_peer_gives_epipe_and_no_signal)
+UNIX_CASE(closed_unix_peer_gives_epipe_and_no_signal)
 {
 	pike_handle h;
 	pike_fd peer;
@@ -84,7 +94,7 @@ CASE(closed_unix_peer_gives_epipe_and_no_signal)
 }
 
 /* Trap 132: how the end looks is not promised; what came before it is. */
-CASE(transfers_of_a_stream_never_connected)
+UNIX_CASE(transfers_of_a_stream_never_connected)
 {
 	pike_handle h = rig_socket(rig, PIKE_AF_UNIX, PIKE_SOCK_STREAM);
 	char in[4] = "";
@@ -95,7 +105,7 @@ CASE(transfers_of_a_stream_never_connected)
 	expect_op(rig, op_io(PIKE_WRITE, h, in, 4), -PIKE_ENOTCONN);
 }
 
-CASE(data_before_a_careless_end_is_not_lost)
+UNIX_CASE(data_before_a_careless_end_is_not_lost)
 {
 	pike_handle h;
 	pike_fd peer;
@@ -115,7 +125,7 @@ CASE(data_before_a_careless_end_is_not_lost)
 /* -- paths -- */
 
 /* Trap 135. */
-CASE(path_that_is_missing)
+UNIX_CASE(path_that_is_missing)
 {
 	struct pike_addr addr = rig_unix_addr(rig, "missing");
 	pike_handle h = rig_socket(rig, PIKE_AF_UNIX, PIKE_SOCK_STREAM);
@@ -127,7 +137,7 @@ CASE(path_that_is_missing)
 }
 
 /* Trap 135: pike never unlinks. */
-CASE(path_that_is_stale)
+UNIX_CASE(path_that_is_stale)
 {
 	struct pike_addr addr;
 	pike_handle h = listening(rig, PIKE_SOCK_STREAM, &addr);
@@ -139,7 +149,7 @@ CASE(path_that_is_stale)
 	expect_op(rig, op_at(PIKE_BIND, h, &addr), -PIKE_EADDRINUSE);
 }
 
-CASE(longest_path)
+UNIX_CASE(longest_path)
 {
 	struct pike_addr addr = rig_unix_addr(rig, "");
 
@@ -155,7 +165,7 @@ CASE(longest_path)
 }
 
 /* Trap 134. */
-CASE(path_too_long_is_refused_at_once)
+UNIX_CASE(path_too_long_is_refused_at_once)
 {
 	struct pike_addr addr = rig_unix_addr(rig, "");
 	pike_handle h = rig_socket(rig, PIKE_AF_UNIX, PIKE_SOCK_STREAM);
@@ -172,7 +182,7 @@ CASE(path_too_long_is_refused_at_once)
 	refuse(rig, op_at(PIKE_CONNECT, h, &addr), PIKE_ENAMETOOLONG);
 }
 
-CASE(abstract_names_leave_no_file)
+UNIX_CASE(abstract_names_leave_no_file)
 {
 	struct pike_addr addr = {.family = PIKE_AF_UNIX}, name;
 	char unique[64];
@@ -194,7 +204,7 @@ CASE(abstract_names_leave_no_file)
 }
 
 /* Trap 133: a full listener says EAGAIN, which is no answer. */
-CASE(connect_to_a_full_listener_waits_its_turn)
+UNIX_CASE(connect_to_a_full_listener_waits_its_turn)
 {
 	enum {
 		CALLERS = 6
@@ -220,7 +230,7 @@ CASE(connect_to_a_full_listener_waits_its_turn)
 	ck_assert_int_eq(done, CALLERS);
 }
 
-CASE(connect_to_a_full_listener_can_be_cancelled)
+UNIX_CASE(connect_to_a_full_listener_can_be_cancelled)
 {
 	struct pike_addr addr = rig_unix_addr(rig, "full");
 	pike_id id[6];
@@ -243,7 +253,7 @@ CASE(connect_to_a_full_listener_can_be_cancelled)
 
 /* -- datagrams -- */
 
-CASE(datagrams_by_path)
+UNIX_CASE(datagrams_by_path)
 {
 	struct pike_addr a = rig_unix_addr(rig, "a");
 	struct pike_addr b = rig_unix_addr(rig, "b"), from;
@@ -264,7 +274,7 @@ CASE(datagrams_by_path)
 	expect_op(rig, op_recv(two, in, 8), 1);
 }
 
-CASE(datagrams_keep_their_borders)
+UNIX_CASE(datagrams_keep_their_borders)
 {
 	pike_handle h[2];
 	char in[16];
@@ -279,7 +289,7 @@ CASE(datagrams_keep_their_borders)
 }
 
 /* Trap 136: a full queue of datagrams is something to wait for. */
-CASE(datagrams_wait_for_a_full_receiver)
+UNIX_CASE(datagrams_wait_for_a_full_receiver)
 {
 	enum {
 		MANY = 2000
@@ -339,14 +349,14 @@ static void full_receiver(struct rig *rig, pike_handle h)
 		expect_one(rig, id[i], 4, 0, 0);
 }
 
-CASE(named_datagrams_wait_for_a_full_receiver)
+UNIX_CASE(named_datagrams_wait_for_a_full_receiver)
 {
 	full_receiver(rig, rig_socket(rig, PIKE_AF_UNIX, PIKE_SOCK_DGRAM));
 }
 
 /* To Linux each try is a change of the sender's own socket: who listens for
  * changes there must not take it for one. */
-CASE(named_datagrams_wait_while_a_recv_does)
+UNIX_CASE(named_datagrams_wait_while_a_recv_does)
 {
 	pike_handle h = rig_socket(rig, PIKE_AF_UNIX, PIKE_SOCK_DGRAM);
 	char in[4];
@@ -358,7 +368,7 @@ CASE(named_datagrams_wait_while_a_recv_does)
 }
 
 /* To set a peer needs no room at the last one. */
-CASE(peer_is_set_while_the_last_is_full)
+UNIX_CASE(peer_is_set_while_the_last_is_full)
 {
 	struct pike_addr a = rig_unix_addr(rig, "full");
 	struct pike_addr b = rig_unix_addr(rig, "next");
@@ -379,7 +389,7 @@ CASE(peer_is_set_while_the_last_is_full)
 	ck_assert_int_eq(in, 'y');
 }
 
-CASE(datagrams_to_nobody)
+UNIX_CASE(datagrams_to_nobody)
 {
 	struct pike_addr missing = rig_unix_addr(rig, "missing");
 	pike_handle h = rig_socket(rig, PIKE_AF_UNIX, PIKE_SOCK_DGRAM);
@@ -392,7 +402,7 @@ CASE(datagrams_to_nobody)
 
 /* -- packets with a connection -- */
 
-CASE(seqpacket_by_path)
+UNIX_CASE(seqpacket_by_path)
 {
 	struct pike_addr addr;
 	pike_handle listener = listening(rig, PIKE_SOCK_SEQPACKET, &addr);
@@ -410,7 +420,7 @@ CASE(seqpacket_by_path)
 	expect_op(rig, op_recv(b, in, 8), 4);
 }
 
-CASE(seqpacket_cuts_what_does_not_fit)
+UNIX_CASE(seqpacket_cuts_what_does_not_fit)
 {
 	pike_handle h[2];
 	char in[8];
@@ -423,7 +433,7 @@ CASE(seqpacket_cuts_what_does_not_fit)
 }
 
 /* Trap 137: the system gives 0 for both. */
-CASE(seqpacket_empty_message_is_not_the_end)
+UNIX_CASE(seqpacket_empty_message_is_not_the_end)
 {
 	pike_handle h[2];
 	char in[8];
@@ -445,7 +455,7 @@ CASE(seqpacket_empty_message_is_not_the_end)
 	expect_op(rig, op_send(h[1], "x", 1), -PIKE_EPIPE);
 }
 
-CASE(seqpacket_messages_come_before_the_end)
+UNIX_CASE(seqpacket_messages_come_before_the_end)
 {
 	pike_handle h;
 	pike_fd peer;
