@@ -141,20 +141,32 @@ libpike_harness_la_SOURCES = \
 	tests/conformance/pending.c \
 	tests/conformance/pending.h \
 	tests/conformance/port.h \
+	tests/conformance/port_proc.h \
+	tests/conformance/random.h
+tests_conformance_memory_SOURCES = \
+	tests/conformance/memory.c \
+	tests/conformance/port_heap.h
+
+AM_CPPFLAGS += $(CHECK_CFLAGS)
+LDADD = libpike-harness.la libpike.la $(CHECK_LIBS) $(PTHREAD_LIBS) \
+	$(WINDOWS_LIBS)
+
+if HAVE_WINDOWS
+AM_CPPFLAGS += -D_WIN32_WINNT=0x0A00 -D__USE_MINGW_ANSI_STDIO=1
+libpike_harness_la_SOURCES += \
+	tests/conformance/port_proc_win.c \
+	tests/conformance/port_win.c \
+	tests/conformance/port_win.h \
+	tests/conformance/port_win_socket.c
+tests_conformance_memory_SOURCES += tests/conformance/port_heap_win.c
+else
+libpike_harness_la_SOURCES += \
 	tests/conformance/port_posix.c \
 	tests/conformance/port_posix.h \
 	tests/conformance/port_posix_socket.c \
-	tests/conformance/port_proc.h \
-	tests/conformance/port_proc_posix.c \
-	tests/conformance/random.h
-
-AM_CPPFLAGS += $(CHECK_CFLAGS)
-LDADD = libpike-harness.la libpike.la $(CHECK_LIBS) $(PTHREAD_LIBS)
-
-tests_conformance_memory_SOURCES = \
-	tests/conformance/memory.c \
-	tests/conformance/port_heap.h \
-	tests/conformance/port_heap_posix.c
+	tests/conformance/port_proc_posix.c
+tests_conformance_memory_SOURCES += tests/conformance/port_heap_posix.c
+endif
 
 tests_differ_differ_SOURCES = \
 	tests/differ/arrive.c \
@@ -171,7 +183,7 @@ tests_differ_differ_SOURCES = \
 	tests/differ/world.c \
 	tests/differ/world.h
 
-seam_libs = libpike-test.la $(CHECK_LIBS) $(PTHREAD_LIBS)
+seam_libs = libpike-test.la $(CHECK_LIBS) $(PTHREAD_LIBS) $(WINDOWS_LIBS)
 seam_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/lib -DPIKE_STATIC -DPIKE_SEAM \
 	$(PIKE_KQUEUE_CPPFLAGS)
 unit_headers = tests/unit/sleeper.h tests/unit/unit.h

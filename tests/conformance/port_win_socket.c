@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: MIT */
+/* The tests' port layer, by Windows' calls: sockets. */
+#include <stdlib.h>
+
+#include "port_win.h"
+
+#define WAIT_MS 10000
+#define FLAGS   256
+
+void port_begin(void)
+{
+	static bool begun;
+	WSADATA data;
+
+	if (begun)
+		return;
+	begun = true;
+	if (WSAStartup(MAKEWORD(2, 2), &data) != 0)
+		abort();
+}
+
+bool port_is_socket(pike_fd fd)
+{
+	int type, len = sizeof(type);
+
+	port_begin();
+	return getsockopt(
+		   (SOCKET)fd, SOL_SOCKET, SO_TYPE, (char *)&type, &len) == 0;
+}
+
+/*
+ * Nobody can ask whether a socket waits: it is remembered who was told not
+ * to. That pike tells none is seen from outside: it does not import the
+ * function (tests/windows/exports.sh).
+ */
+static pike_fd port_flags[FLAGS];
+static int port_flag_count;
+
+static int port_flag(pike_fd fd)
+{
+	int i = 0;
+
+	while (i < port_flag_count && port_flags[i] != fd)
+		i++;
+	return i;
+}
+
+bool port_is_nonblocking(pike_fd fd)
+{
+	return port_flag(fd) < port_flag_count;
+}
+
+static void port_block(pike_fd fd, bool block)
+{
+	u_long on = !block;
+
+	MUST(ioctlsocket((SOCKET)fd, FIONBIO, &on) == 0);
+}
+
+void port_set_nonblocking(pike_fd fd, bool on)
+{
+	int i = port_flag(fd);
+
+	if (port_is_socket(fd))
+		port_block(fd, !on);
+	if (on && i == port_flag_count && i < FLAGS)
+		port_flags[port_flag_count++] = fd;
+	else if (!on && i < port_flag_count)
+		port_flags[i] = port_flags[--port_flag_count];
+}
+
+/* -------------------------------------------------------------- sockets -- */
+
+static bool port_ready(pike_fd fd, short events, int timeout_ms)
+{
+	WSAPOLLFD p = {(SOCKET)fd, events, 0};
+
+	if (!port_is_socket(fd))
+		return events == POLLIN
+			   ? port_pipe_readable(port_handle(fd), timeout_ms)
+			   : port_pipe_writable(port_handle(fd), timeout_ms);
+	int n = WSAPoll(&p, 1, timeout_ms);
+	MUST(n >= 0);
+	return n == 1;
+}
+
+static int port_family(int family)
+{
+	return family == PIKE_AF_UNIX   ? AF_UNIX
+	       : family == PIKE_AF_INET ? AF_INET
+					: AF_INET6;
+}
+
+static int port_to(const struct pike_addr *addr, void *sa)
+{
+	int len = pike_addr_to(addr, sa, sizeof(struct sockaddr_storage));
+
+	ck_assert_int_gt(len, 0);
+	return len;
+}
+
+bool port_has_unix(void)
+{
+	pike_fd fd = port_socket(PIKE_AF_UNIX, PIKE_SOCK_STREAM);
+
+	if (fd >= 0)
+		port_close(fd);
+	return fd >= 0;
+}
+
+pike_fd port_socket(int family, int type)
+{
+	int kind = type == PIKE_SOCK_STREAM  ? SOCK_STREAM
+		   : type == PIKE_SOCK_DGRAM ? SOCK_DGRAM
+					     : SOCK_SEQPACKET;
+
+	port_begin();
+	SOCKET fd = WSASocketW(port_family(family), kind, 0, NULL, 0,
+	    WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+	if (fd == INVALID_SOCKET)
+		return port_code();
+	port_set_nonblocking((pike_fd)fd, false);
+	return (pike_fd)fd;
+}
+
+struct pike_addr port_loopback(int family)
+{
+	struct pike_addr addr = {0};
+
+	addr.family = (uint16_t)family;
+	if (family == PIKE_AF_INET) {
+		addr.u.ip4[0] = 127;
+		addr.u.ip4[3] = 1;
+	} else {
+		addr.u.ip6[15] = 1;
+	}
+	return addr;
+}
+
+int port_name(pike_fd fd, bool peer, struct pike_addr *addr)
+{
+	struct sockaddr_storage sa = {0};
+	int len = sizeof(sa);
+	int r = peer ? getpeername((SOCKET)fd, (struct sockaddr *)&sa, &len)
+		     : getsockname((SOCKET)fd, (struct sockaddr *)&sa, &len);
+
+	return r < 0 ? port_code() : pike_addr_from(addr, &sa, (size_t)len);
+}
+
+/* An address cannot be in use here by what has ended. */
+pike_fd port_bound(struct pike_addr *addr, int type, int backlog)
+{
+	pike_fd fd = port_socket(addr->family, type);
+	struct sockaddr_storage sa;
+	int len = port_to(addr, &sa);
+
+	if (fd < 0)
+		return fd;
+	if (bind((SOCKET)fd, (struct sockaddr *)&sa, len) < 0 ||
+	    (type != PIKE_SOCK_DGRAM &&
+		listen((SOCKET)fd, backlog < 0 ? SOMAXCONN : backlog) < 0)) {
+		int code = port_code();
+		port_close(fd);
+		return code;
+	}
+	ck_assert_int_eq(port_name(fd, false, addr), 0);
+	return fd;
+}
+
+struct pike_addr port_nobody(void)
+{
+	struct pike_addr addr = port_loopback(PIKE_AF_INET);
+
+	port_close(port_bound(&addr, PIKE_SOCK_STREAM, 1));
+	return addr;
+}
+
+pike_fd port_connect(const struct pike_addr *addr, int type)
+{
+	pike_fd fd = port_socket(addr->family, type);
+	struct sockaddr_storage sa;
+	int len = port_to(addr, &sa);
+
+	if (fd < 0)
+		return fd;
+	if (connect((SOCKET)fd, (struct sockaddr *)&sa, len) < 0) {
+		int code = port_code();
+		port_close(fd);
+		return code;
+	}
+	return fd;
+}
+
+void port_connect_with(pike_fd fd, const struct pike_addr *addr)
+{
+	struct sockaddr_storage sa;
+	int len = port_to(addr, &sa);
+
+	MUST(connect((SOCKET)fd, (struct sockaddr *)&sa, len) == 0);
+}
+
+pike_fd port_connect_start(const struct pike_addr *addr)
+{
+	pike_fd fd = port_socket(addr->family, PIKE_SOCK_STREAM);
+	struct sockaddr_storage sa;
+	int len = port_to(addr, &sa);
+
+	MUST(fd >= 0);
+	port_set_nonblocking(fd, true);
+	int r = connect((SOCKET)fd, (struct sockaddr *)&sa, len);
+	MUST(r == 0 || WSAGetLastError() == WSAEWOULDBLOCK);
+	return fd;
+}
+
+pike_fd port_accept(pike_fd listener)
+{
+	port_wait_readable(listener);
+	SOCKET fd = accept((SOCKET)listener, NULL, NULL);
+	if (fd == INVALID_SOCKET)
+		return port_code();
+	SetHandleInformation((HANDLE)fd, HANDLE_FLAG_INHERIT, 0);
+	port_set_nonblocking((pike_fd)fd, false);
+	return (pike_fd)fd;
+}
+
+void port_tcp_pair(pike_fd fd[2])
+{
+	struct pike_addr addr = port_loopback(PIKE_AF_INET);
+	pike_fd listener = port_bound(&addr, PIKE_SOCK_STREAM, 1);
+
+	MUST(listener >= 0);
+	fd[0] = port_connect(&addr, PIKE_SOCK_STREAM);
+	MUST(fd[0] >= 0);
+	fd[1] = port_accept(listener);
+	MUST(fd[1] >= 0);
+	port_close(listener);
+}
+
+static void port_dgram_pair(pike_fd fd[2])
+{
+	struct pike_addr addr[2];
+
+	for (int i = 0; i < 2; i++) {
+		addr[i] = port_loopback(PIKE_AF_INET);
+		fd[i] = port_bound(&addr[i], PIKE_SOCK_DGRAM, 0);
+		MUST(fd[i] >= 0);
+	}
+	for (int i = 0; i < 2; i++)
+		port_connect_with(fd[i], &addr[!i]);
+}
+
+/* What comes nearest where the family is not. */
+int port_unix_pair(int type, pike_fd fd[2])
+{
+	if (type == PIKE_SOCK_STREAM)
+		port_tcp_pair(fd);
+	else if (type == PIKE_SOCK_DGRAM)
+		port_dgram_pair(fd);
+	else
+		return -PIKE_ENOTSUP;
+	return 0;
+}
+
+void port_buffers(pike_fd fd, int bytes)
+{
+	const char *value = (const char *)&bytes;
+	int len = sizeof(bytes);
+
+	MUST(setsockopt((SOCKET)fd, SOL_SOCKET, SO_SNDBUF, value, len) == 0);
+	MUST(setsockopt((SOCKET)fd, SOL_SOCKET, SO_RCVBUF, value, len) == 0);
+}
+
+void port_settle(pike_fd fd)
+{
+	port_ready(fd, POLLOUT, 250);
+}
+
+void port_finish_writing(pike_fd fd)
+{
+	MUST(shutdown((SOCKET)fd, SD_SEND) == 0);
+}
+
+void port_reset(pike_fd fd)
+{
+	struct linger hard = {1, 0};
+
+	MUST(setsockopt((SOCKET)fd, SOL_SOCKET, SO_LINGER, (char *)&hard,
+		 sizeof(hard)) == 0);
+	port_close(fd);
+}
+
+int port_send_urgent(pike_fd fd, char byte)
+{
+	return send((SOCKET)fd, &byte, 1, MSG_OOB) == 1 ? 0 : port_code();
+}
+
+bool port_is_readable(pike_fd fd)
+{
+	return port_ready(fd, POLLIN, 0);
+}
+
+bool port_is_writable(pike_fd fd)
+{
+	return port_ready(fd, POLLOUT, 0);
+}
+
+int port_sol_socket(void)
+{
+	return SOL_SOCKET;
+}
+
+int port_so_keepalive(void)
+{
+	return SO_KEEPALIVE;
+}
+
+int port_econnrefused(void)
+{
+	return WSAECONNREFUSED;
+}
+
+void port_wait_readable(pike_fd fd)
+{
+	if (!port_ready(fd, POLLIN, WAIT_MS))
+		ck_abort_msg("nothing came in 10 s");
+}
+
+void port_wait_writable(pike_fd fd)
+{
+	if (!port_ready(fd, POLLOUT, WAIT_MS))
+		ck_abort_msg("not writable in 10 s");
+}
+
+/* Without waiting, and the socket left as the test wants it. */
+static int64_t port_count(pike_fd fd, int n)
+{
+	int code = n < 0 ? port_code() : 0;
+
+	port_block(fd, !port_is_nonblocking(fd));
+	return n < 0 ? code : n;
+}
+
+int64_t port_read(pike_fd fd, void *buf, size_t len)
+{
+	if (!port_is_socket(fd))
+		return port_pipe_read(port_handle(fd), buf, len);
+	port_block(fd, false);
+	return port_count(fd, recv((SOCKET)fd, buf, (int)len, 0));
+}
+
+int64_t port_write(pike_fd fd, const void *buf, size_t len)
+{
+	if (!port_is_socket(fd))
+		return port_pipe_write(port_handle(fd), buf, len);
+	port_block(fd, false);
+	return port_count(fd, send((SOCKET)fd, buf, (int)len, 0));
+}
+
+int64_t port_send_to(
+    pike_fd fd, const void *buf, size_t len, const struct pike_addr *addr)
+{
+	struct sockaddr_storage sa;
+	int sa_len = port_to(addr, &sa);
+
+	port_block(fd, false);
+	return port_count(fd, sendto((SOCKET)fd, buf, (int)len, 0,
+				  (struct sockaddr *)&sa, sa_len));
+}
+
+int64_t port_recv_from(
+    pike_fd fd, void *buf, size_t len, struct pike_addr *addr)
+{
+	struct sockaddr_storage sa = {0};
+	int sa_len = sizeof(sa);
+
+	port_block(fd, false);
+	int64_t n = port_count(fd, recvfrom((SOCKET)fd, buf, (int)len, 0,
+				       (struct sockaddr *)&sa, &sa_len));
+	if (n >= 0 && addr)
+		ck_assert_int_eq(pike_addr_from(addr, &sa, (size_t)sa_len), 0);
+	return n;
+}
+
+int64_t port_fill(pike_fd fd)
+{
+	static const char junk[65536];
+	int64_t sum = 0;
+
+	for (size_t step = sizeof(junk); step > 0;) {
+		int64_t n = port_write(fd, junk, step);
+		if (n > 0)
+			sum += n;
+		else
+			step /= 2;
+	}
+	return sum;
+}
+
+/* ----------------------------------------------------- beside the bytes -- */
+
+void port_send_fds(pike_fd fd, const pike_fd *fds, int n)
+{
+	(void)fd;
+	(void)fds;
+	(void)n;
+	ck_abort_msg("sockets pass no handles here");
+}
+
+int port_recv_fds(pike_fd fd, pike_fd *fds, int room)
+{
+	(void)fd;
+	(void)fds;
+	(void)room;
+	ck_abort_msg("sockets pass no handles here");
+	return 0;
+}
+
+#ifndef IP_RECVTTL
+#	define IP_RECVTTL 21
+#endif
+
+void port_want_ttl(pike_fd fd)
+{
+	int on = 1;
+
+	MUST(setsockopt((SOCKET)fd, IPPROTO_IP, IP_RECVTTL, (char *)&on,
+		 sizeof(on)) == 0);
+}
+
+size_t port_ttl_control(void *control, size_t size, int ttl)
+{
+	(void)control;
+	(void)size;
+	(void)ttl;
+	return 0;
+}
+
+int port_ttl_of(const void *control, size_t len)
+{
+	const char *at = control;
+	WSACMSGHDR header;
+	int ttl;
+
+	while (len >= WSA_CMSG_LEN(sizeof(ttl))) {
+		memcpy(&header, at, sizeof(header));
+		memcpy(&ttl, at + WSA_CMSG_LEN(0), sizeof(ttl));
+		if (header.cmsg_level == IPPROTO_IP &&
+		    header.cmsg_type == IP_TTL)
+			return ttl;
+		size_t step = WSA_CMSGDATA_ALIGN(header.cmsg_len);
+		if (step < WSA_CMSG_LEN(0) || step > len)
+			return -1;
+		at += step;
+		len -= step;
+	}
+	return -1;
+}
