@@ -352,6 +352,10 @@ valgrind_tests = $(filter-out $(not_for_valgrind),$(unit_tests) $(conformance_te
 list-tests:
 	@printf '%s\n' $(conformance_tests) $(unit_tests) $(fault_tests)
 
+# For tools/windows, which runs them under Wine.
+list-windows-tests:
+	@printf '%s\n' $(conformance_tests) $(windows_tests)
+
 # What hangs shall fail, what is only slow on a busy machine shall not: all
 # limits of time are three times what the tests say.
 TEST_EXTENSIONS = .sh

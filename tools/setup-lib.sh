@@ -80,6 +80,16 @@ setup_macos() {
   need npm has npm
 }
 
+# Programs for Windows, and what runs them here.  Check for them is built from
+# its source: nobody has packaged it.
+setup_windows() {
+  need curl has curl
+  need g++-mingw-w64-i686-win32 has i686-w64-mingw32-g++-win32
+  need g++-mingw-w64-x86-64-win32 has x86_64-w64-mingw32-g++-win32
+  need socat has socat
+  need wine64 test -x /usr/lib/wine/wine64
+}
+
 setup_list() {
   setup_missing=
   for setup_group do
