@@ -13,6 +13,9 @@ extern const struct pike__backend pike__backend_epoll;
 #ifdef PIKE_HAVE_KQUEUE
 extern const struct pike__backend pike__backend_kqueue;
 #endif
+#ifdef PIKE_HAVE_IOCP
+extern const struct pike__backend pike__backend_iocp;
+#endif
 
 const struct pike__backend *const pike__backends[] = {
 #ifdef PIKE_HAVE_URING
@@ -23,6 +26,9 @@ const struct pike__backend *const pike__backends[] = {
 #endif
 #ifdef PIKE_HAVE_KQUEUE
     &pike__backend_kqueue,
+#endif
+#ifdef PIKE_HAVE_IOCP
+    &pike__backend_iocp,
 #endif
     NULL,
 };

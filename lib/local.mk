@@ -13,7 +13,6 @@ pike_core = \
 	lib/inbox.c \
 	lib/lane.c \
 	lib/op.c \
-	lib/port_posix.c \
 	lib/queue.c \
 	lib/reap.c \
 	lib/slot.c \
@@ -77,6 +76,31 @@ pike_kqueue = \
 	lib/backend/kqueue.h \
 	lib/backend/kqueue_show.c
 
+pike_iocp = \
+	lib/backend/win_sys.def \
+	lib/backend/iocp.c \
+	lib/backend/iocp_accept.c \
+	lib/backend/iocp_adopt.c \
+	lib/backend/iocp_group.c \
+	lib/backend/iocp_op.c \
+	lib/backend/iocp_packet.c \
+	lib/backend/iocp_poll.c \
+	lib/backend/iocp_shown.c \
+	lib/backend/iocp_transfer.c \
+	lib/backend/win_addr.c \
+	lib/backend/win_calls.c \
+	lib/backend/win_error.c \
+	lib/backend/win_opt.c \
+	lib/backend/win_signal.c \
+	lib/backend/win_socket.c \
+	lib/backend/iocp.h \
+	lib/backend/iocp_packet.h \
+	lib/backend/win_addr.h \
+	lib/backend/win_error.h \
+	lib/backend/win_opt.h \
+	lib/backend/win_signal.h \
+	lib/backend/win_sys.h
+
 pike_uring = \
 	lib/backend/uring.c \
 	lib/backend/uring_answer.c \
@@ -89,9 +113,17 @@ pike_uring = \
 
 lib_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/lib $(LIBURING_CFLAGS) \
 	$(PIKE_KQUEUE_CPPFLAGS)
-lib_libadd = $(LIBURING_LIBS) $(LIBKQUEUE_LIBS) $(PTHREAD_LIBS)
+lib_libadd = $(LIBURING_LIBS) $(LIBKQUEUE_LIBS) $(PTHREAD_LIBS) \
+	$(WINDOWS_LIBS)
 
 pike_sources = $(pike_core) $(pike_core_headers)
+if HAVE_WINDOWS
+pike_sources += lib/port_win.c
+pike_seam = lib/backend/win_seam.c
+else
+pike_sources += lib/port_posix.c
+pike_seam = lib/backend/seam.c
+endif
 if HAVE_REACTOR
 pike_sources += $(pike_reactor)
 endif
@@ -106,6 +138,9 @@ lib_libadd += libkqueue-emulation.la
 endif
 if HAVE_KQUEUE
 pike_sources += $(pike_kqueue)
+endif
+if HAVE_IOCP
+pike_sources += $(pike_iocp)
 endif
 if HAVE_URING
 pike_sources += $(pike_uring)
@@ -134,7 +169,7 @@ EXTRA_libpike_la_DEPENDENCIES = lib/libpike.map
 # The same sources with every system call and allocation going through a
 # table that a test can replace.  Never installed.
 check_LTLIBRARIES += libpike-test.la
-libpike_test_la_SOURCES = $(pike_sources) lib/backend/seam.c
+libpike_test_la_SOURCES = $(pike_sources) $(pike_seam)
 libpike_test_la_CPPFLAGS = $(lib_cppflags) -DPIKE_STATIC -DPIKE_SEAM
 libpike_test_la_LIBADD = $(lib_libadd)
 

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* The port: its opening, waiting for packets, waking. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../alloc.h"
+#include "iocp.h"
+#include "win_error.h"
+#include "win_signal.h"
+
+/* Packets that one call takes. */
+#define PACKETS 64
+
+/* ---- waking ---- */
+
+/*
+ * A post that fails, for want of memory in the system, would leave a thread
+ * asleep that has something to take: it is made again until it succeeds.
+ */
+void pike__iocp_wake(struct pike_queue *q)
+{
+	struct pike__iocp *u = pike__iocp_of(q);
+	DWORD error = GetLastError();
+
+	while (
+	    !sys_PostQueuedCompletionStatus(u->port, 0, PIKE__IOCP_WAKE, NULL))
+		Sleep(1);
+	SetLastError(error);
+}
+
+/* ---- waiting ---- */
+
+/* Never early: the next greater number of milliseconds. */
+static DWORD milliseconds(int64_t timeout_ns)
+{
+	int64_t ms = timeout_ns / 1000000 + (timeout_ns % 1000000 != 0);
+
+	if (timeout_ns < 0)
+		return INFINITE;
+	return ms < INFINITE ? (DWORD)ms : INFINITE - 1;
+}
+
+static void iocp_wait(struct pike_queue *q, int64_t timeout_ns)
+{
+	struct pike__iocp *u = pike__iocp_of(q);
+	OVERLAPPED_ENTRY entries[PACKETS];
+	ULONG n = 0;
+
+	if (u->shown) {
+		pike__iocp_shown_wait(q, timeout_ns);
+	} else if (sys_GetQueuedCompletionStatusEx(u->port, entries, PACKETS,
+		       &n, milliseconds(timeout_ns), FALSE)) {
+		for (ULONG i = 0; i < n; i++)
+			if (entries[i].lpOverlapped)
+				pike__iocp_packet(q, &entries[i]);
+	} else if (GetLastError() != WAIT_TIMEOUT) {
+		q->broken = -pike__error_from_windows(GetLastError());
+	}
+	if (u->ctrl)
+		pike__iocp_signal_deliver(q);
+}
+
+/* ---- opening and closing ---- */
+
+static void iocp_close(struct pike_queue *q, bool forked)
+{
+	struct pike__iocp *u = pike__iocp_of(q);
+
+	(void)forked;
+	pike__iocp_shown_close(u);
+	pike__iocp_signals_close(u);
+	if (u->afd)
+		sys_CloseHandle(u->afd);
+	if (u->port)
+		sys_CloseHandle(u->port);
+	pike__packets_free(&u->packets);
+	pike__free(u);
+	q->backend_state = NULL;
+}
+
+static int iocp_open(struct pike_queue *q, const struct pike_params *params,
+    char *reason, size_t size)
+{
+	struct pike__iocp *u = pike__alloc(sizeof *u);
+	const char *what = "CreateIoCompletionPort";
+	DWORD error;
+	int code;
+
+	if (!u) {
+		snprintf(reason, size, "out of memory");
+		return -PIKE_ENOMEM;
+	}
+	memset(u, 0, sizeof *u);
+	q->backend_state = u;
+	u->inline_off = params->features_off & PIKE_FEATURE_NOWAIT;
+	/* No op goes a short way: all are the system's. */
+	q->handles.fresh = PIKE__SPECIAL;
+	error = pike__win_begin(&what);
+	if (!error) {
+		u->port = sys_CreateIoCompletionPort(
+		    INVALID_HANDLE_VALUE, NULL, 0, 1);
+		if (u->port)
+			return 0;
+		error = GetLastError();
+	}
+	code = pike__error_from_windows(error);
+	snprintf(reason, size, "%s: %s", what, pike_error_text(code));
+	iocp_close(q, false);
+	return -code;
+}
+
+/* ---- groups of buffers: they are kept by the core ---- */
+
+static int iocp_group_open(struct pike_queue *q, struct pike__group *g)
+{
+	(void)q, (void)g;
+	return 0;
+}
+
+static void iocp_group_close(struct pike_queue *q, struct pike__group *g)
+{
+	(void)q, (void)g;
+}
+
+const struct pike__backend pike__backend_iocp = {
+    .name = "iocp",
+    .open = iocp_open,
+    .close = iocp_close,
+    .adopt = pike__iocp_adopt,
+    .drop = pike__iocp_drop,
+    .attempt = pike__iocp_attempt,
+    .start = pike__iocp_start,
+    .cancel = pike__iocp_cancel,
+    .wait = iocp_wait,
+    .wake = pike__iocp_wake,
+    .pollable = pike__iocp_pollable,
+    .show = pike__iocp_show,
+    .route = pike__iocp_route,
+    .group_open = iocp_group_open,
+    .group_close = iocp_group_close,
+};

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * I/O completion ports: the system does an op by itself and puts a packet into
+ * the queue's port when it has ended.
+ */
+#ifndef PIKE_LIB_BACKEND_IOCP_H
+#define PIKE_LIB_BACKEND_IOCP_H
+
+#include "iocp_packet.h"
+
+struct pike__shown;
+struct pike__ctrl;
+
+/* In slot->phase, beside PIKE__IN_SYSTEM. */
+enum {
+	PIKE__IOCP_BEGUN = 0x01, /* a signal op: it is on the list */
+	PIKE__IOCP_HELD = 0x02,  /* waits for the handle's connect */
+	PIKE__IOCP_KEPT = 0x04,  /* its packet waits for room for its result */
+	PIKE__IOCP_SHUT = 0x08,  /* is to end as if the peer had ended */
+	PIKE__IOCP_FULL = 0x10,  /* a grouped receive: something is there */
+	PIKE__IOCP_ANEW = 0x20   /* a poll: has to look at what has changed */
+};
+
+/* In handle->flags, for what the other systems need some of them for. */
+#define PIKE__IOCP_REUSES PIKE__UNBLOCKED /* PIKE_SO_REUSEADDR was asked for   \
+					   */
+#define PIKE__IOCP_SKIPS PIKE__RUNNABLE   /* no packet for what ends at once */
+#define PIKE__IOCP_BOUND PIKE__ASKED      /* has a name of its own */
+#define PIKE__IOCP_SYNC  PIKE__ON_LATER   /* opened for calls that wait */
+
+/* What one call moves at most: the system holds that much memory fast. */
+#define PIKE__IOCP_SEND_PART ((size_t)256 << 10)
+#define PIKE__IOCP_RECV_PART ((size_t)1 << 20)
+
+/* Results of one op in a row before others have their turn. */
+#define PIKE__IOCP_BUDGET 16
+
+struct pike__iocp {
+	HANDLE port;
+	HANDLE afd; /* what polls of sockets are asked of; null before one */
+	struct pike__packets packets;
+	struct pike__ctrl *ctrl;    /* console events; null before a SIGNAL */
+	struct pike__slot *waiters; /* SIGNAL ops, the oldest first */
+	struct pike__shown *shown;  /* null before pike_pollable */
+	bool inline_off;            /* all goes by way of the port */
+	uint8_t skips[4];           /* by family: unknown, no, yes */
+};
+
+static inline struct pike__iocp *pike__iocp_of(struct pike_queue *q)
+{
+	return q->backend_state;
+}
+
+/* What a packet without an OVERLAPPED says: look at what was posted. */
+#define PIKE__IOCP_WAKE 1
+
+/* Where an op has gone. */
+enum pike__given {
+	PIKE__GIVEN,    /* to the system */
+	PIKE__STOPPED,  /* paused */
+	PIKE__ENDED,    /* at once, with the result */
+	PIKE__ANSWERED, /* its call has ended: the packet says how */
+	PIKE__RETRY     /* once more from the beginning */
+};
+
+static inline enum pike__given pike__iocp_no_memory(struct pike__result *r)
+{
+	*r = (struct pike__result){.res = -PIKE_ENOMEM, .err = PIKE_ENOMEM};
+	return PIKE__ENDED;
+}
+
+/* Ends an op that was aborted by a cancel, or begins it anew. */
+enum pike__took pike__iocp_aborted(
+    struct pike__slot *slot, struct pike__result *r);
+
+/* What has come of a call that may go on by itself: whether it succeeded at
+ * once, with how many bytes, or else its error. */
+enum pike__given pike__iocp_given(
+    struct pike__packet *p, bool ok, DWORD bytes, DWORD error);
+
+/* Transfers (iocp_transfer.c). */
+enum pike__given pike__iocp_transfer(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r);
+/* A transfer's end by a code. */
+void pike__iocp_failed(struct pike__handle *h, const struct pike_op *op,
+    size_t moved, DWORD error, struct pike__result *r);
+/* Zero bytes where some were asked for. */
+void pike__iocp_end_met(
+    struct pike__handle *h, size_t moved, struct pike__result *r);
+/* Whether an error of a datagram socket is about another datagram. */
+bool pike__iocp_of_another(const struct pike__handle *h, DWORD error);
+
+/* Receives from groups (iocp_group.c). */
+enum pike__given pike__iocp_grouped(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r);
+
+/* Connections (iocp_accept.c). */
+enum pike__given pike__iocp_accept(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r);
+enum pike__given pike__iocp_connect(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r);
+
+/* Polls (iocp_poll.c). */
+enum pike__given pike__iocp_poll(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r);
+/* A read or write of the handle has ended: its polls may have changed. */
+void pike__iocp_poll_anew(
+    struct pike_queue *q, struct pike__handle *h, unsigned lane);
+
+/* Direct calls (win_socket.c). */
+void pike__win_open_socket(
+    struct pike_queue *q, const struct pike_op *op, struct pike__result *r);
+void pike__win_listen_to(
+    struct pike_queue *q, const struct pike_op *op, struct pike__result *r);
+struct pike__handle *pike__win_connect_to(
+    struct pike_queue *q, const struct pike_op *op, struct pike__result *r);
+void pike__win_at_once(struct pike_queue *q, struct pike__handle *h,
+    const struct pike_op *op, struct pike__result *r);
+/* A new socket that is in no way known to the queue: the system's error. */
+DWORD pike__win_new(int family, int type, int protocol, SOCKET *s);
+/* Gives a socket without a name one, if it has none. The system's error. */
+DWORD pike__win_bind_any(struct pike__handle *h);
+void pike__win_connected(struct pike__handle *h);
+
+/* Handles to and from the queue (iocp_adopt.c). */
+DWORD pike__iocp_attach(struct pike_queue *q, struct pike__handle *h);
+pike_handle pike__iocp_adopt(struct pike_queue *q, pike_fd fd);
+int pike__iocp_drop(
+    struct pike_queue *q, struct pike__handle *h, bool close_it);
+
+/* SIGNAL ops (win_signal.c). */
+bool pike__iocp_signal_start(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r);
+/* True when the op has still to be finished, with the result. */
+bool pike__iocp_signal_cancel(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r);
+void pike__iocp_signal_deliver(struct pike_queue *q);
+void pike__iocp_signals_close(struct pike__iocp *u);
+
+/* Ops (iocp_op.c). */
+bool pike__iocp_attempt(struct pike_queue *q, struct pike__handle *h,
+    const struct pike_op *op, size_t *moved, struct pike__result *r);
+bool pike__iocp_start(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r);
+void pike__iocp_cancel(struct pike_queue *q, struct pike__slot *slot);
+enum pike_route pike__iocp_route(const struct pike_queue *q, int opcode);
+/* A packet has come. */
+void pike__iocp_packet(struct pike_queue *q, const OVERLAPPED_ENTRY *entry);
+
+/* The port (iocp.c). */
+void pike__iocp_wake(struct pike_queue *q);
+
+/* A handle for other loops to wait for (iocp_shown.c). */
+pike_fd pike__iocp_pollable(struct pike_queue *q);
+void pike__iocp_show(struct pike_queue *q, bool now, int64_t next);
+void pike__iocp_shown_wait(struct pike_queue *q, int64_t timeout_ns);
+void pike__iocp_shown_close(struct pike__iocp *u);
+
+#endif

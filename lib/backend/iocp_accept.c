@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/* Connections: taken from a listener, and made. */
+#include "config.h"
+
+#include <string.h>
+
+#include "iocp.h"
+#include "win_addr.h"
+#include "win_error.h"
+
+/* ---- accepting ---- */
+
+/* Errors of one connection: the next may be good. */
+static bool only_that(DWORD error)
+{
+	switch (error) {
+	case WSAECONNRESET:
+	case WSAECONNABORTED:
+	case WSAENETRESET:
+	case WSAENETDOWN:
+	case WSAENETUNREACH:
+	case WSAEHOSTUNREACH:
+	case WSAETIMEDOUT:
+	case ERROR_NETNAME_DELETED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void accepted_drop(struct pike_queue *q, struct pike__packet *p)
+{
+	q->handles.promised--;
+	sys_closesocket(pike__win_socket(p->accepted));
+	p->accepted = -1;
+}
+
+static void peer_name(struct pike__packet *p, struct pike_addr *addr)
+{
+	const int room = sizeof(struct sockaddr_storage) + 16;
+	struct sockaddr *own = NULL, *peer = NULL;
+	int own_len = 0, peer_len = 0;
+
+	pike__win_calls.accept_names(p->detail->u.names, 0, (DWORD)room,
+	    (DWORD)room, &own, &own_len, &peer, &peer_len);
+	memset(addr, 0, sizeof *addr);
+	if (peer)
+		pike__win_addr_from(addr, peer, peer_len);
+}
+
+static enum pike__took took_accept(struct pike_queue *q,
+    struct pike__slot *slot, struct pike__packet *p, struct pike__result *r)
+{
+	struct pike__handle *h = slot->handle;
+	struct pike__handle *peer;
+	SOCKET listener = pike__win_socket(h->fd);
+
+	if (!p->error && sys_setsockopt(pike__win_socket(p->accepted),
+			     SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT,
+			     (const char *)&listener, sizeof listener))
+		p->error = (DWORD)WSAGetLastError();
+	if (p->error) {
+		accepted_drop(q, p);
+		if (p->error == ERROR_OPERATION_ABORTED)
+			return pike__iocp_aborted(slot, r);
+		if (only_that(p->error))
+			return PIKE__TOOK_ON;
+		pike__win_error(r, p->error);
+		return PIKE__TOOK_ALL;
+	}
+	q->handles.promised--;
+	peer = pike__handle_take(&q->handles, p->accepted, h->kind,
+	    PIKE__OPENED | PIKE__CONNECTED | PIKE__IOCP_BOUND |
+		(h->flags & PIKE__LINGERS));
+	peer->family = h->family;
+	p->accepted = -1;
+	pike__iocp_attach(q, peer);
+	if (slot->op.addr)
+		peer_name(p, slot->op.addr);
+	r->res = peer->self;
+	return PIKE__TOOK_SHOT;
+}
+
+static int system_family(const struct pike__handle *h)
+{
+	switch (h->family) {
+	case PIKE_AF_UNIX:
+		return AF_UNIX;
+	case PIKE_AF_INET6:
+		return AF_INET6;
+	default:
+		return AF_INET;
+	}
+}
+
+enum pike__given pike__iocp_accept(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
+{
+	const DWORD room = sizeof(struct sockaddr_storage) + 16;
+	struct pike__handle *h = slot->handle;
+	struct pike__packet *p;
+	DWORD n = 0, bad;
+	SOCKET s;
+	BOOL ok;
+
+	p = pike__packet_take(&pike__iocp_of(q)->packets, slot, true);
+	if (!p)
+		return pike__iocp_no_memory(r);
+	if (h->kind != PIKE__SOCKET_STREAM) {
+		pike__win_error(r, WSAEOPNOTSUPP);
+		return PIKE__ENDED;
+	}
+	/* Before the connection is taken, so that it cannot be lost. */
+	if (!pike__handles_promise(&q->handles))
+		return pike__iocp_no_memory(r);
+	bad = pike__win_new(system_family(h), SOCK_STREAM, 0, &s);
+	if (bad) {
+		q->handles.promised--;
+		pike__win_error(r, bad);
+		return PIKE__ENDED;
+	}
+	p->take = took_accept;
+	p->file = pike__win_handle(h->fd);
+	p->accepted = pike__win_fd(s);
+	p->shoots = slot->op.flags & PIKE_MULTISHOT;
+	p->skips = h->flags & PIKE__IOCP_SKIPS;
+	/* No room for data: it would wait for them. */
+	ok = pike__win_calls.accept_ex(pike__win_socket(h->fd), s,
+	    p->detail->u.names, 0, room, room, &n, &p->ov);
+	return pike__iocp_given(p, ok, n, ok ? 0 : (DWORD)WSAGetLastError());
+}
+
+/* ---- connecting ---- */
+
+/* A free port of one's own, called from itself: nobody is there. */
+static bool connected_to_itself(const struct pike__handle *h)
+{
+	SOCKET s = pike__win_socket(h->fd);
+	struct sockaddr_storage own = {0}, peer = {0};
+	int own_len = sizeof own, peer_len = sizeof peer;
+
+	if (h->family == PIKE_AF_UNIX)
+		return false;
+	return sys_getsockname(s, (struct sockaddr *)&own, &own_len) == 0 &&
+	       sys_getpeername(s, (struct sockaddr *)&peer, &peer_len) == 0 &&
+	       own_len == peer_len && memcmp(&own, &peer, (size_t)own_len) == 0;
+}
+
+static enum pike__took took_connect(struct pike_queue *q,
+    struct pike__slot *slot, struct pike__packet *p, struct pike__result *r)
+{
+	struct pike__handle *h = slot->handle;
+
+	(void)q;
+	h->flags &= (uint16_t)~PIKE__CONNECTING;
+	if (!p->error && sys_setsockopt(pike__win_socket(h->fd), SOL_SOCKET,
+			     SO_UPDATE_CONNECT_CONTEXT, NULL, 0))
+		p->error = (DWORD)WSAGetLastError();
+	if (p->error == ERROR_OPERATION_ABORTED && slot->state == PIKE__ENDING)
+		return pike__iocp_aborted(slot, r);
+	if (!p->error && connected_to_itself(h))
+		p->error = WSAECONNREFUSED;
+	h->flags &= (uint16_t)~PIKE__JOINED;
+	if (p->error) {
+		pike__win_error(r, p->error);
+		return PIKE__TOOK_ALL;
+	}
+	pike__win_connected(h);
+	if (slot->op.opcode == PIKE_CONNECT_TO)
+		r->res = h->self;
+	return PIKE__TOOK_ALL;
+}
+
+/* ICMP says which datagrams nobody took: to who has one peer that is news. */
+static void refusals_told(SOCKET s)
+{
+	BOOL on = TRUE;
+	DWORD n;
+
+	sys_WSAIoctl(
+	    s, SIO_UDP_CONNRESET, &on, sizeof on, NULL, 0, &n, NULL, NULL);
+}
+
+static enum pike__given connect_now(struct pike__slot *slot,
+    const struct sockaddr_storage *sa, int len, struct pike__result *r)
+{
+	struct pike__handle *h = slot->handle;
+	SOCKET s = pike__win_socket(h->fd);
+
+	h->flags &= (uint16_t)~PIKE__JOINED;
+	if (sys_connect(s, (const struct sockaddr *)sa, len)) {
+		pike__win_error(r, (DWORD)WSAGetLastError());
+		return PIKE__ENDED;
+	}
+	h->flags |= PIKE__IOCP_BOUND;
+	refusals_told(s);
+	pike__win_connected(h);
+	if (slot->op.opcode == PIKE_CONNECT_TO)
+		r->res = h->self;
+	return PIKE__ENDED;
+}
+
+enum pike__given pike__iocp_connect(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
+{
+	struct pike__handle *h = slot->handle;
+	SOCKET s = pike__win_socket(h->fd);
+	struct sockaddr_storage sa;
+	struct pike__packet *p;
+	DWORD n = 0, bad;
+	BOOL ok;
+	int len, code;
+
+	if ((h->flags & PIKE__CONNECTED) && h->kind == PIKE__SOCKET_STREAM) {
+		pike__win_error(r, WSAEISCONN);
+		return PIKE__ENDED;
+	}
+	code = pike__win_addr_to(slot->op.addr, &sa, &len);
+	if (code) {
+		*r = (struct pike__result){.res = code, .err = -code};
+		return PIKE__ENDED;
+	}
+	if (h->kind == PIKE__SOCKET_PACKET)
+		return connect_now(slot, &sa, len, r);
+	p = pike__packet_take(&pike__iocp_of(q)->packets, slot, false);
+	if (!p)
+		return pike__iocp_no_memory(r);
+	bad = pike__win_bind_any(h);
+	if (bad) {
+		pike__win_error(r, bad);
+		return PIKE__ENDED;
+	}
+	p->take = took_connect;
+	p->file = pike__win_handle(h->fd);
+	p->skips = h->flags & PIKE__IOCP_SKIPS;
+	h->flags |= PIKE__CONNECTING;
+	ok = pike__win_calls.connect_ex(
+	    s, (struct sockaddr *)&sa, len, NULL, 0, &n, &p->ov);
+	return pike__iocp_given(p, ok, n, ok ? 0 : (DWORD)WSAGetLastError());
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Receives from groups of buffers, in two steps: a receive of no bytes waits
+ * until there is something, then a buffer is taken and filled by another. On
+ * datagram sockets the first step only looks at what has come, and "it does not
+ * fit" is its success.
+ */
+#include "config.h"
+
+#include "iocp.h"
+#include "win_addr.h"
+#include "win_error.h"
+
+static bool is_packet(const struct pike__slot *slot)
+{
+	return slot->handle->kind == PIKE__SOCKET_PACKET;
+}
+
+/* ---- the first step ---- */
+
+static enum pike__took took_first(struct pike_queue *q, struct pike__slot *slot,
+    struct pike__packet *p, struct pike__result *r)
+{
+	(void)q;
+	if (p->error == ERROR_OPERATION_ABORTED)
+		return pike__iocp_aborted(slot, r);
+	if (pike__iocp_of_another(slot->handle, p->error))
+		return PIKE__TOOK_ON;
+	if (p->error == WSAEMSGSIZE || p->error == ERROR_MORE_DATA)
+		p->error = 0;
+	/* Ends and errors are told by the second step too, in one place. */
+	if (p->error && p->error != WSAESHUTDOWN) {
+		pike__iocp_failed(slot->handle, &slot->op, 0, p->error, r);
+		return PIKE__TOOK_ALL;
+	}
+	slot->phase |= PIKE__IOCP_FULL;
+	return PIKE__TOOK_ON;
+}
+
+static enum pike__given first(struct pike__slot *slot, struct pike__packet *p)
+{
+	struct pike__handle *h = slot->handle;
+	WSABUF none = {0, NULL};
+	DWORD n = 0;
+	int bad;
+
+	p->take = took_first;
+	p->file = pike__win_handle(h->fd);
+	p->flags = is_packet(slot) ? MSG_PEEK : 0;
+	p->skips = h->flags & PIKE__IOCP_SKIPS;
+	bad = sys_WSARecv(
+	    pike__win_socket(h->fd), &none, 1, &n, &p->flags, &p->ov, NULL);
+	return pike__iocp_given(p, !bad, n, bad ? (DWORD)WSAGetLastError() : 0);
+}
+
+/* ---- the second step ---- */
+
+static enum pike__took filled(struct pike__slot *slot, struct pike__packet *p,
+    char *buffer, struct pike__result *r)
+{
+	struct pike__handle *h = slot->handle;
+
+	switch (p->error) {
+	case 0:
+		break;
+	case WSAEMSGSIZE:
+	case ERROR_MORE_DATA:
+		r->flags |= PIKE_TRUNCATED;
+		break;
+	case WSAESHUTDOWN:
+		pike__iocp_end_met(h, 0, r);
+		return PIKE__TOOK_ALL;
+	case ERROR_OPERATION_ABORTED:
+		return pike__iocp_aborted(slot, r);
+	default:
+		if (pike__iocp_of_another(h, p->error))
+			return PIKE__TOOK_ON;
+		pike__iocp_failed(h, &slot->op, 0, p->error, r);
+		return PIKE__TOOK_ALL;
+	}
+	if (!p->bytes && !is_packet(slot)) {
+		pike__iocp_end_met(h, 0, r);
+		return PIKE__TOOK_ALL;
+	}
+	if (p->detail && slot->op.opcode == PIKE_RECVFROM)
+		pike__win_addr_from((struct pike_addr *)(void *)buffer,
+		    &p->detail->u.message.name, p->detail->u.message.name_len);
+	if (!is_packet(slot))
+		pike__win_connected(h);
+	r->res = p->bytes;
+	return PIKE__TOOK_SHOT;
+}
+
+static enum pike__took took_second(struct pike_queue *q,
+    struct pike__slot *slot, struct pike__packet *p, struct pike__result *r)
+{
+	struct pike__group *g = pike__group_find(q, slot->op.u.group.id);
+	uint32_t index = (uint32_t)p->buffer;
+	enum pike__took took = filled(slot, p, pike__group_at(g, index), r);
+
+	p->buffer = -1;
+	slot->phase &= (uint8_t)~PIKE__IOCP_FULL;
+	if (took == PIKE__TOOK_SHOT &&
+	    pike__group_fills(&slot->op, r->res, r->flags)) {
+		pike__group_out(g, index);
+		r->flags |= PIKE_BUFFER;
+		r->buffer = index;
+	} else {
+		pike__group_put(g, index);
+	}
+	return took;
+}
+
+static enum pike__given second(struct pike__slot *slot, struct pike__packet *p,
+    struct pike__group *g, uint32_t index)
+{
+	struct pike__handle *h = slot->handle;
+	SOCKET s = pike__win_socket(h->fd);
+	WSABUF buf = {(ULONG)slot->op.len,
+	    pike__group_at(g, index) + pike__group_offset(&slot->op)};
+	DWORD n = 0;
+	int bad;
+
+	p->take = took_second;
+	p->buffer = (int32_t)index;
+	p->shoots = slot->op.flags & PIKE_MULTISHOT;
+	p->file = pike__win_handle(h->fd);
+	if (slot->op.op_flags & PIKE_MSG_PEEK)
+		p->flags |= MSG_PEEK;
+	if (slot->op.op_flags & PIKE_MSG_OOB)
+		p->flags |= MSG_OOB;
+	p->skips = h->flags & PIKE__IOCP_SKIPS;
+	p->want = slot->op.len;
+	if (p->detail) {
+		p->detail->u.message.name_len =
+		    sizeof p->detail->u.message.name;
+		bad = sys_WSARecvFrom(s, &buf, 1, &n, &p->flags,
+		    (struct sockaddr *)&p->detail->u.message.name,
+		    &p->detail->u.message.name_len, &p->ov, NULL);
+	} else {
+		bad = sys_WSARecv(s, &buf, 1, &n, &p->flags, &p->ov, NULL);
+	}
+	return pike__iocp_given(p, !bad, n, bad ? (DWORD)WSAGetLastError() : 0);
+}
+
+enum pike__given pike__iocp_grouped(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
+{
+	struct pike__group *g = pike__group_find(q, slot->op.u.group.id);
+	struct pike__handle *h = slot->handle;
+	bool named = slot->op.opcode == PIKE_RECVFROM && is_packet(slot);
+	struct pike__packet *p;
+	int index;
+
+	p = pike__packet_take(&pike__iocp_of(q)->packets, slot, named);
+	if (!p)
+		return pike__iocp_no_memory(r);
+	if (is_packet(slot) && !(h->flags & PIKE__IOCP_BOUND))
+		pike__win_bind_any(h);
+	if (!(slot->phase & PIKE__IOCP_FULL))
+		return first(slot, p);
+	index = pike__group_take(g);
+	if (index < 0) {
+		slot->phase &= (uint8_t)~PIKE__IOCP_FULL;
+		pike__packet_give(&pike__iocp_of(q)->packets, slot);
+		pike__group_wait(q, g, slot);
+		return PIKE__STOPPED;
+	}
+	return second(slot, p, g, (uint32_t)index);
+}

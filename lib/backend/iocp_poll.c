@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Polls of sockets, asked of their driver: it answers once, with what holds.
+ * It knows states and no changes, so a poll for many results leaves out what it
+ * has told, until a read or a write of the handle's may have changed that.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "iocp.h"
+#include "win_error.h"
+
+/* What a poll for many has told and need not be told again. */
+#define TOLD(slot) ((slot)->op.u.words[1])
+
+static ULONG to_driver(unsigned events)
+{
+	ULONG asked = PIKE__AFD_ABORT | PIKE__AFD_LOCAL_CLOSE |
+		      PIKE__AFD_CONNECT_FAIL | PIKE__AFD_DISCONNECT;
+
+	if (events & PIKE_POLL_IN)
+		asked |= PIKE__AFD_RECEIVE | PIKE__AFD_ACCEPT;
+	if (events & PIKE_POLL_PRI)
+		asked |= PIKE__AFD_RECEIVE_EXPEDITED;
+	if (events & PIKE_POLL_OUT)
+		asked |= PIKE__AFD_SEND;
+	return asked;
+}
+
+static unsigned from_driver(ULONG told)
+{
+	unsigned events = 0;
+
+	if (told & (PIKE__AFD_RECEIVE | PIKE__AFD_ACCEPT))
+		events |= PIKE_POLL_IN;
+	if (told & PIKE__AFD_RECEIVE_EXPEDITED)
+		events |= PIKE_POLL_PRI;
+	if (told & PIKE__AFD_SEND)
+		events |= PIKE_POLL_OUT;
+	if (told & PIKE__AFD_DISCONNECT)
+		events |= PIKE_POLL_IN | PIKE_POLL_RDHUP;
+	if (told & (PIKE__AFD_ABORT | PIKE__AFD_CONNECT_FAIL))
+		events |= PIKE_POLL_IN | PIKE_POLL_OUT | PIKE_POLL_ERR |
+			  PIKE_POLL_HUP | PIKE_POLL_RDHUP;
+	return events;
+}
+
+/* ---- the driver ---- */
+
+/* The queue's handle of the driver: null, with the error. */
+static HANDLE afd_of(struct pike__iocp *u, DWORD *error)
+{
+	static WCHAR name[] = L"\\Device\\Afd\\Pike";
+	UNICODE_STRING path = {sizeof name - sizeof *name, sizeof name, name};
+	OBJECT_ATTRIBUTES attributes = {
+	    .Length = sizeof attributes, .ObjectName = &path};
+	IO_STATUS_BLOCK status;
+	HANDLE afd;
+	NTSTATUS bad;
+
+	if (u->afd)
+		return u->afd;
+	bad = pike__win_calls.create_file(&afd, SYNCHRONIZE, &attributes,
+	    &status, NULL, 0, FILE_SHARE_READ | FILE_SHARE_WRITE, FILE_OPEN, 0,
+	    NULL, 0);
+	if (bad) {
+		*error = pike__win_calls.status_to_error(bad);
+		return NULL;
+	}
+	if (!sys_CreateIoCompletionPort(afd, u->port, 0, 0)) {
+		*error = GetLastError();
+		sys_CloseHandle(afd);
+		return NULL;
+	}
+	u->afd = afd;
+	return afd;
+}
+
+/* The driver knows only its own sockets, not those of layers above. */
+static SOCKET base_of(SOCKET s)
+{
+	SOCKET base = s;
+	DWORD n;
+
+	return sys_WSAIoctl(s, SIO_BASE_HANDLE, NULL, 0, &base, sizeof base, &n,
+		   NULL, NULL)
+		   ? s
+		   : base;
+}
+
+/* ---- results ---- */
+
+static enum pike__took took_poll(struct pike_queue *q, struct pike__slot *slot,
+    struct pike__packet *p, struct pike__result *r)
+{
+	const unsigned always = PIKE_POLL_ERR | PIKE_POLL_HUP;
+	const struct pike__afd_poll *poll = &p->detail->u.poll;
+	unsigned wanted = slot->op.op_flags | always;
+	unsigned events;
+
+	(void)q;
+	slot->phase &= (uint8_t)~PIKE__IOCP_ANEW;
+	if (p->error == ERROR_OPERATION_ABORTED)
+		return pike__iocp_aborted(slot, r);
+	if (p->error) {
+		pike__win_error(r, p->error);
+		return PIKE__TOOK_ALL;
+	}
+	if (!poll->count)
+		return PIKE__TOOK_ON;
+	if (poll->at[0].events & PIKE__AFD_LOCAL_CLOSE) {
+		pike__win_error(r, WSAEBADF);
+		return PIKE__TOOK_ALL;
+	}
+	events = from_driver(poll->at[0].events) & wanted;
+	/* A peer's end is told unasked. */
+	TOLD(slot) |=
+	    poll->at[0].events & PIKE__AFD_DISCONNECT ? PIKE_POLL_RDHUP : 0;
+	if (!(slot->op.flags & PIKE_MULTISHOT)) {
+		r->res = events;
+		return events ? PIKE__TOOK_ALL : PIKE__TOOK_ON;
+	}
+	events &= ~(unsigned)TOLD(slot) | PIKE_POLL_RDHUP;
+	TOLD(slot) |= events;
+	if (!events)
+		return PIKE__TOOK_ON;
+	r->res = events;
+	return PIKE__TOOK_SHOT;
+}
+
+/* What is still to be waited for. */
+static ULONG asked_of(const struct pike__slot *slot)
+{
+	unsigned told = (unsigned)TOLD(slot);
+	ULONG asked = to_driver(slot->op.op_flags & ~told);
+
+	if (told & PIKE_POLL_RDHUP)
+		asked &= ~(ULONG)PIKE__AFD_DISCONNECT;
+	if (told & PIKE_POLL_HUP)
+		asked &= ~(ULONG)(PIKE__AFD_ABORT | PIKE__AFD_CONNECT_FAIL);
+	return asked;
+}
+
+enum pike__given pike__iocp_poll(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
+{
+	struct pike__iocp *u = pike__iocp_of(q);
+	struct pike__afd_poll *poll;
+	struct pike__packet *p;
+	IO_STATUS_BLOCK *status;
+	DWORD error = 0;
+	NTSTATUS done;
+	HANDLE afd;
+
+	if (!slot->phase)
+		TOLD(slot) = 0;
+	slot->phase |= PIKE__IOCP_BEGUN;
+	p = pike__packet_take(&u->packets, slot, true);
+	if (!p)
+		return pike__iocp_no_memory(r);
+	afd = afd_of(u, &error);
+	if (!afd) {
+		pike__win_error(r, error);
+		return PIKE__ENDED;
+	}
+	poll = &p->detail->u.poll;
+	memset(poll, 0, sizeof *poll);
+	poll->timeout.QuadPart = INT64_MAX;
+	poll->count = 1;
+	poll->at[0].socket =
+	    (HANDLE)base_of(pike__win_socket(slot->handle->fd));
+	poll->at[0].events = asked_of(slot);
+	p->take = took_poll;
+	p->file = afd;
+	p->shoots = slot->op.flags & PIKE_MULTISHOT;
+	/* The first two words of an OVERLAPPED are the status. */
+	status = (IO_STATUS_BLOCK *)(void *)&p->ov;
+	p->ov.Internal = 0x103;
+	done = pike__win_calls.device_control(afd, NULL, NULL, &p->ov, status,
+	    PIKE__AFD_POLL_CODE, poll, sizeof *poll, poll, sizeof *poll);
+	if ((uint32_t)done < 0xC0000000u)
+		return PIKE__GIVEN;
+	p->error = pike__win_calls.status_to_error(done);
+	return PIKE__ANSWERED;
+}
+
+void pike__iocp_poll_anew(
+    struct pike_queue *q, struct pike__handle *h, unsigned lane)
+{
+	uint64_t changed =
+	    lane == PIKE__READS ? PIKE_POLL_IN | PIKE_POLL_PRI : PIKE_POLL_OUT;
+
+	(void)q;
+	for (struct pike__slot *s = h->lane[PIKE__POLLS].head; s; s = s->next) {
+		struct pike__packet *p = pike__packet_of(s);
+
+		if (!(s->op.flags & PIKE_MULTISHOT) || !(TOLD(s) & changed))
+			continue;
+		TOLD(s) &= ~changed;
+		if ((s->phase & PIKE__IN_SYSTEM) &&
+		    !(s->phase & PIKE__IOCP_ANEW) && p->file) {
+			s->phase |= PIKE__IOCP_ANEW;
+			sys_CancelIoEx(p->file, &p->ov);
+		}
+	}
+}

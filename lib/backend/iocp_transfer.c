@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Transfers of bytes: on sockets by Winsock's overlapped calls, on pipes by
+ * those of files. Streams are served in parts, so that a long op keeps little
+ * memory locked; a datagram goes whole or not at all.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "../alloc.h"
+#include "iocp.h"
+#include "win_addr.h"
+#include "win_error.h"
+
+/* Buffers of a call that need no memory. */
+#define BUFS 64
+
+/* What an op moves, whatever its opcode. */
+struct shape {
+	const struct pike_iovec *iov;
+	size_t n;
+	struct pike_iovec one;
+	struct pike_addr *addr;
+	struct pike_msg *msg;
+	bool writes;
+};
+
+/* The buffers of one call. */
+struct cut {
+	WSABUF *bufs;
+	DWORD n;
+	size_t want;
+	WSABUF few[BUFS];
+	WSABUF *many; /* allocated; or null */
+};
+
+static void shape_of(const struct pike_op *op, struct shape *s)
+{
+	s->writes = pike__op_infos[op->opcode].lane == PIKE__WRITES;
+	s->one = (struct pike_iovec){op->buf, op->len};
+	s->iov = &s->one;
+	s->n = 1;
+	s->addr = NULL;
+	s->msg = NULL;
+	switch (op->opcode) {
+	case PIKE_READV:
+	case PIKE_WRITEV:
+		s->iov = op->buf;
+		s->n = op->len;
+		break;
+	case PIKE_RECVFROM:
+	case PIKE_SENDTO:
+		s->addr = op->addr;
+		break;
+	case PIKE_RECVMSG:
+	case PIKE_SENDMSG:
+		s->msg = op->buf;
+		s->iov = s->msg->iov;
+		s->n = s->msg->iov_count;
+		s->addr = s->msg->addr;
+		break;
+	default:
+		break;
+	}
+}
+
+static size_t shape_total(const struct shape *s)
+{
+	size_t total = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		total += s->iov[i].len < SIZE_MAX - total ? s->iov[i].len
+							  : SIZE_MAX - total;
+	return total;
+}
+
+/* ---- buffers ---- */
+
+/* At most part bytes after those that were moved already. */
+static void cut_part(
+    struct cut *cut, const struct shape *s, size_t moved, size_t part)
+{
+	cut->bufs = cut->few;
+	cut->many = NULL;
+	cut->n = 0;
+	cut->want = 0;
+	for (size_t i = 0; i < s->n && cut->n < BUFS; i++) {
+		size_t skip = moved < s->iov[i].len ? moved : s->iov[i].len;
+		size_t len = s->iov[i].len - skip;
+
+		moved -= skip;
+		if (len > part - cut->want)
+			len = part - cut->want;
+		if (!len)
+			continue;
+		cut->few[cut->n].buf = (char *)s->iov[i].base + skip;
+		cut->few[cut->n++].len = (ULONG)len;
+		cut->want += len;
+	}
+}
+
+/* All of it. 0, or the error. */
+static DWORD cut_whole(struct cut *cut, const struct shape *s)
+{
+	cut->bufs = cut->few;
+	cut->many = NULL;
+	cut->n = 0;
+	cut->want = shape_total(s);
+	if (cut->want > PIKE__LEN_MAX)
+		return WSAEMSGSIZE;
+	if (s->n > BUFS) {
+		if (s->n > SIZE_MAX / sizeof *cut->bufs)
+			return WSAEMSGSIZE;
+		cut->many = pike__alloc(s->n * sizeof *cut->bufs);
+		if (!cut->many)
+			return ERROR_NOT_ENOUGH_MEMORY;
+		cut->bufs = cut->many;
+	}
+	for (size_t i = 0; i < s->n; i++) {
+		cut->bufs[cut->n].buf = s->iov[i].base;
+		cut->bufs[cut->n++].len = (ULONG)s->iov[i].len;
+	}
+	if (!cut->n) { /* a call wants one */
+		cut->few[0].buf = NULL;
+		cut->few[0].len = 0;
+		cut->n = 1;
+	}
+	return 0;
+}
+
+static void cut_end(struct cut *cut)
+{
+	if (cut->many)
+		pike__free(cut->many);
+}
+
+/* ---- the end of a call ---- */
+
+bool pike__iocp_of_another(const struct pike__handle *h, DWORD error)
+{
+	if (h->kind != PIKE__SOCKET_PACKET || (h->flags & PIKE__CONNECTED))
+		return false;
+	switch (error) {
+	case WSAECONNRESET:
+	case WSAENETRESET:
+	case WSAECONNREFUSED:
+	case ERROR_PORT_UNREACHABLE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Winsock has other names than other systems for some ends. */
+static DWORD error_named(const struct pike__handle *h, bool writes, DWORD error)
+{
+	bool packet = h->kind == PIKE__SOCKET_PACKET;
+
+	switch (error) {
+	case WSAENOTCONN:
+		return packet && writes ? WSAEDESTADDRREQ : error;
+	case WSAECONNRESET:
+	case WSAENETRESET:
+	case ERROR_PORT_UNREACHABLE:
+		return packet ? WSAECONNREFUSED : WSAECONNRESET;
+	case WSAECONNABORTED:
+		return packet ? error : WSAECONNRESET;
+	case WSAESHUTDOWN:
+		return writes ? ERROR_NO_DATA : error;
+	default:
+		return error;
+	}
+}
+
+void pike__iocp_failed(struct pike__handle *h, const struct pike_op *op,
+    size_t moved, DWORD error, struct pike__result *r)
+{
+	bool writes = pike__op_infos[op->opcode].lane == PIKE__WRITES;
+
+	pike__win_error_named(r, error, error_named(h, writes, error));
+	if (h->kind == PIKE__SOCKET_STREAM && r->err != PIKE_EPIPE &&
+	    pike__ends_stream(r->err)) {
+		/* The system may tell it once: to both directions. */
+		if (writes)
+			h->gone = r->err;
+		else
+			pike__lane_fail(&h->lane[PIKE__WRITES], r->err);
+	}
+	if (moved)
+		r->res = (int64_t)moved;
+}
+
+void pike__iocp_end_met(
+    struct pike__handle *h, size_t moved, struct pike__result *r)
+{
+	r->res = (int64_t)moved;
+	if (!h->gone) {
+		r->flags |= PIKE_EOF;
+		return;
+	}
+	r->err = h->gone;
+	if (!moved)
+		r->res = -r->err;
+}
+
+/* What a message says beside its bytes. */
+static void message_read(
+    const struct shape *s, struct pike__packet *p, struct pike__result *r)
+{
+	const struct pike__detail *d = p->detail;
+
+	if (s->addr && !d)
+		memset(s->addr, 0, sizeof *s->addr);
+	else if (s->addr)
+		pike__win_addr_from(
+		    s->addr, &d->u.message.name, d->u.message.name_len);
+	if (!s->msg)
+		return;
+	s->msg->fd_count = 0;
+	if (!d || !s->msg->control_len) {
+		s->msg->control_len = 0;
+		return;
+	}
+	s->msg->control_len = d->u.message.msg.Control.len;
+	if (d->u.message.msg.dwFlags & MSG_CTRUNC)
+		r->flags |= PIKE_CONTROL_TRUNCATED;
+	if (d->u.message.msg.dwFlags & MSG_TRUNC)
+		r->flags |= PIKE_TRUNCATED;
+}
+
+/* A call that failed: another, or the end of the op. */
+static enum pike__took failed(struct pike__slot *slot, struct pike__packet *p,
+    bool writes, struct pike__result *r)
+{
+	struct pike__handle *h = slot->handle;
+
+	switch (p->error) {
+	case ERROR_OPERATION_ABORTED:
+		slot->moved += p->bytes;
+		if ((slot->phase & PIKE__IOCP_SHUT) &&
+		    slot->state != PIKE__ENDING) {
+			pike__iocp_end_met(h, slot->moved, r);
+			return PIKE__TOOK_ALL;
+		}
+		return pike__iocp_aborted(slot, r);
+	case ERROR_BROKEN_PIPE:
+	case ERROR_HANDLE_EOF:
+	case WSAESHUTDOWN:
+		if (writes)
+			break;
+		pike__iocp_end_met(h, slot->moved, r);
+		return PIKE__TOOK_ALL;
+	default:
+		if (pike__iocp_of_another(h, p->error))
+			return PIKE__TOOK_ON;
+		break;
+	}
+	pike__iocp_failed(h, &slot->op, slot->moved, p->error, r);
+	return PIKE__TOOK_ALL;
+}
+
+static enum pike__took transferred(struct pike_queue *q,
+    struct pike__slot *slot, struct pike__packet *p, struct pike__result *r)
+{
+	struct pike__handle *h = slot->handle;
+	bool packet = h->kind == PIKE__SOCKET_PACKET;
+	struct shape s;
+
+	(void)q;
+	shape_of(&slot->op, &s);
+	if ((p->error == WSAEMSGSIZE || p->error == ERROR_MORE_DATA) &&
+	    !s.writes && p->bytes <= p->want) {
+		p->error = 0;
+		if (packet)
+			r->flags |= PIKE_TRUNCATED;
+	}
+	if (p->error)
+		return failed(slot, p, s.writes, r);
+	if (!s.writes)
+		message_read(&s, p, r);
+	if (!p->bytes && p->want && !s.writes && !packet) {
+		pike__iocp_end_met(h, slot->moved, r);
+		return PIKE__TOOK_ALL;
+	}
+	slot->moved += p->bytes;
+	if (h->kind == PIKE__SOCKET_STREAM)
+		pike__win_connected(h);
+	if ((slot->op.flags & PIKE_ALL) && !packet &&
+	    slot->moved != shape_total(&s))
+		return PIKE__TOOK_ON;
+	r->res = (int64_t)slot->moved;
+	return PIKE__TOOK_ALL;
+}
+
+/* ---- calls ---- */
+
+static DWORD system_flags(const struct pike_op *op)
+{
+	DWORD flags = 0;
+
+	if (op->opcode >= PIKE_READ && op->opcode <= PIKE_WRITEV)
+		return 0;
+	if (op->op_flags & PIKE_MSG_OOB)
+		flags |= MSG_OOB;
+	if (op->op_flags & PIKE_MSG_PEEK)
+		flags |= MSG_PEEK;
+	if (op->op_flags & PIKE_MSG_DONTROUTE)
+		flags |= MSG_DONTROUTE;
+	return flags;
+}
+
+static enum pike__given call_pipe(struct pike__handle *h, const struct cut *cut,
+    bool writes, struct pike__packet *p)
+{
+	DWORD n = 0;
+	BOOL ok;
+
+	p->file = pike__win_handle(h->fd);
+	p->want = cut->bufs[0].len;
+	ok = writes ? sys_WriteFile(
+			  p->file, cut->bufs[0].buf, (DWORD)p->want, &n, &p->ov)
+		    : sys_ReadFile(p->file, cut->bufs[0].buf, (DWORD)p->want,
+			  &n, &p->ov);
+	return pike__iocp_given(p, ok, n, ok ? 0 : GetLastError());
+}
+
+/* A send with a name or control data; the packet has a detail. */
+static int call_sendmsg(SOCKET s, const struct shape *shape, struct cut *cut,
+    struct pike__packet *p, DWORD flags, DWORD *n)
+{
+	struct pike__detail *d = p->detail;
+	WSAMSG *m = &d->u.message.msg;
+	struct sockaddr *name = (struct sockaddr *)&d->u.message.name;
+
+	if (!shape->msg || !shape->msg->control_len)
+		return sys_WSASendTo(s, cut->bufs, cut->n, n, flags, name,
+		    d->u.message.name_len, &p->ov, NULL);
+	memset(m, 0, sizeof *m);
+	if (shape->addr) {
+		m->name = name;
+		m->namelen = d->u.message.name_len;
+	}
+	m->lpBuffers = cut->bufs;
+	m->dwBufferCount = cut->n;
+	m->Control.buf = shape->msg->control;
+	m->Control.len = (ULONG)shape->msg->control_len;
+	return pike__win_calls.send_msg(s, m, flags, n, &p->ov, NULL);
+}
+
+static int call_recvmsg(SOCKET s, const struct shape *shape, struct cut *cut,
+    struct pike__packet *p, DWORD *n)
+{
+	struct pike__detail *d = p->detail;
+	WSAMSG *m = &d->u.message.msg;
+	struct sockaddr *name = (struct sockaddr *)&d->u.message.name;
+
+	d->u.message.name_len = sizeof d->u.message.name;
+	if (!shape->msg || !shape->msg->control_len)
+		return sys_WSARecvFrom(s, cut->bufs, cut->n, n, &p->flags, name,
+		    &d->u.message.name_len, &p->ov, NULL);
+	memset(m, 0, sizeof *m);
+	m->name = name;
+	m->namelen = d->u.message.name_len;
+	m->lpBuffers = cut->bufs;
+	m->dwBufferCount = cut->n;
+	m->Control.buf = shape->msg->control;
+	m->Control.len = (ULONG)shape->msg->control_len;
+	m->dwFlags = p->flags;
+	return pike__win_calls.recv_msg(s, m, n, &p->ov, NULL);
+}
+
+/* The call may have told the error, which is asked for at once. */
+static enum pike__given call_socket(struct pike__handle *h,
+    const struct pike_op *op, const struct shape *shape, struct cut *cut,
+    struct pike__packet *p)
+{
+	SOCKET s = pike__win_socket(h->fd);
+	DWORD flags = system_flags(op);
+	DWORD n = 0;
+	int bad;
+
+	p->file = pike__win_handle(h->fd);
+	p->want = cut->want;
+	p->flags = flags;
+	p->skips = h->flags & PIKE__IOCP_SKIPS;
+	if (shape->writes)
+		bad = p->detail ? call_sendmsg(s, shape, cut, p, flags, &n)
+				: sys_WSASend(s, cut->bufs, cut->n, &n, flags,
+				      &p->ov, NULL);
+	else
+		bad = p->detail ? call_recvmsg(s, shape, cut, p, &n)
+				: sys_WSARecv(s, cut->bufs, cut->n, &n,
+				      &p->flags, &p->ov, NULL);
+	return pike__iocp_given(p, !bad, n, bad ? (DWORD)WSAGetLastError() : 0);
+}
+
+/* Whether a message has what this system's sockets do not carry. */
+static DWORD message_refused(
+    const struct pike__handle *h, const struct shape *s)
+{
+	if (!s->msg || !s->writes)
+		return 0;
+	if (s->msg->fd_count)
+		return ERROR_NOT_SUPPORTED;
+	if (!s->msg->control_len)
+		return 0;
+	if (s->msg->control_len > 4096 || h->kind == PIKE__SOCKET_STREAM)
+		return WSAEINVAL;
+	return 0;
+}
+
+/* The name to send to, into the detail: 0 or a code of pike's. */
+static int name_put(const struct shape *s, struct pike__packet *p)
+{
+	if (!p->detail || !s->addr || !s->writes)
+		return 0;
+	return pike__win_addr_to(s->addr, &p->detail->u.message.name,
+	    &p->detail->u.message.name_len);
+}
+
+static enum pike__given packet_given(struct pike_queue *q,
+    struct pike__slot *slot, const struct shape *s, struct cut *cut,
+    struct pike__result *r)
+{
+	struct pike__handle *h = slot->handle;
+	bool stream = h->kind == PIKE__SOCKET_STREAM;
+	bool detail =
+	    !stream && (s->addr || (s->msg && s->msg->control_len > 0));
+	struct pike__packet *p;
+	int bad;
+
+	p = pike__packet_take(&pike__iocp_of(q)->packets, slot, detail);
+	if (!p)
+		return pike__iocp_no_memory(r);
+	p->take = transferred;
+	bad = name_put(s, p);
+	if (bad) {
+		*r = (struct pike__result){.res = bad, .err = -bad};
+		return PIKE__ENDED;
+	}
+	if (h->kind == PIKE__PIPE)
+		return call_pipe(h, cut, s->writes, p);
+	/* Who has no name yet cannot receive. */
+	if (!stream && !s->writes && !(h->flags & PIKE__IOCP_BOUND))
+		pike__win_bind_any(h);
+	return call_socket(h, &slot->op, s, cut, p);
+}
+
+/* Nothing to move on a stream: nothing to wait for. */
+static enum pike__given nothing(
+    const struct shape *s, struct pike__slot *slot, struct pike__result *r)
+{
+	if (s->msg && !s->writes) {
+		s->msg->fd_count = 0;
+		s->msg->control_len = 0;
+	}
+	r->res = (int64_t)slot->moved;
+	return PIKE__ENDED;
+}
+
+enum pike__given pike__iocp_transfer(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
+{
+	struct pike__handle *h = slot->handle;
+	enum pike__given given;
+	struct shape s;
+	struct cut cut;
+	DWORD bad;
+
+	shape_of(&slot->op, &s);
+	bad = message_refused(h, &s);
+	if (h->kind == PIKE__SOCKET_PACKET) {
+		if (!bad)
+			bad = cut_whole(&cut, &s);
+	} else {
+		cut_part(&cut, &s, slot->moved,
+		    s.writes ? PIKE__IOCP_SEND_PART : PIKE__IOCP_RECV_PART);
+		if (!bad && !cut.want)
+			return nothing(&s, slot, r);
+	}
+	if (bad) {
+		pike__win_error(r, bad);
+		return PIKE__ENDED;
+	}
+	given = packet_given(q, slot, &s, &cut, r);
+	cut_end(&cut);
+	return given;
+}

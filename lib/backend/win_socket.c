@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/* Sockets by calls that end at once: their making, names, options, ends. */
+#include "config.h"
+
+#include <string.h>
+
+#include "iocp.h"
+#include "win_addr.h"
+#include "win_error.h"
+#include "win_opt.h"
+
+/* ---- making ---- */
+
+DWORD pike__win_new(int family, int type, int protocol, SOCKET *s)
+{
+	u_long on = 1;
+
+	*s = sys_WSASocketW(family, type, protocol, NULL, 0,
+	    WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+	if (*s == INVALID_SOCKET)
+		return (DWORD)WSAGetLastError();
+	/* Only calls of the application's own meet this. */
+	sys_ioctlsocket(*s, (long)FIONBIO, &on);
+	return 0;
+}
+
+/* That a datagram found nobody is no error of the socket that sent it. */
+static void refusals_untold(SOCKET s)
+{
+	BOOL off = FALSE;
+	DWORD n;
+
+	sys_WSAIoctl(
+	    s, SIO_UDP_CONNRESET, &off, sizeof off, NULL, 0, &n, NULL, NULL);
+	sys_WSAIoctl(
+	    s, SIO_UDP_NETRESET, &off, sizeof off, NULL, 0, &n, NULL, NULL);
+}
+
+static int family_to_system(int32_t family)
+{
+	switch (family) {
+	case PIKE_AF_UNIX:
+		return AF_UNIX;
+	case PIKE_AF_INET:
+		return AF_INET;
+	case PIKE_AF_INET6:
+		return AF_INET6;
+	default:
+		return -1;
+	}
+}
+
+static int type_to_system(int32_t type)
+{
+	switch (type) {
+	case PIKE_SOCK_STREAM:
+		return SOCK_STREAM;
+	case PIKE_SOCK_DGRAM:
+		return SOCK_DGRAM;
+	case PIKE_SOCK_SEQPACKET:
+		return SOCK_SEQPACKET;
+	default:
+		return -1;
+	}
+}
+
+/* A new socket's handle, or null with the error. */
+static struct pike__handle *socket_open(struct pike_queue *q, int32_t domain,
+    int32_t type, int32_t protocol, struct pike__result *r)
+{
+	int family = family_to_system(domain);
+	int kind = type_to_system(type);
+	struct pike__handle *h;
+	DWORD error;
+	SOCKET s;
+
+	if (family < 0 || kind < 0) {
+		pike__win_error(r, family < 0 ? WSAEAFNOSUPPORT : WSAEINVAL);
+		return NULL;
+	}
+	if (!pike__handles_reserve(&q->handles)) {
+		pike__win_error(r, ERROR_NOT_ENOUGH_MEMORY);
+		return NULL;
+	}
+	error = pike__win_new(family, kind, protocol, &s);
+	if (error) {
+		pike__win_error(r, error);
+		return NULL;
+	}
+	h = pike__handle_take(&q->handles, pike__win_fd(s),
+	    kind == SOCK_STREAM ? PIKE__SOCKET_STREAM : PIKE__SOCKET_PACKET,
+	    PIKE__OPENED);
+	h->family = (uint8_t)domain;
+	if (kind == SOCK_DGRAM)
+		h->flags |= PIKE__DGRAM;
+	if (kind == SOCK_DGRAM && family != AF_UNIX)
+		refusals_untold(s);
+	error = pike__iocp_attach(q, h);
+	if (!error)
+		return h;
+	pike__win_error(r, error);
+	sys_closesocket(s);
+	pike__handle_give(&q->handles, h);
+	return NULL;
+}
+
+void pike__win_open_socket(
+    struct pike_queue *q, const struct pike_op *op, struct pike__result *r)
+{
+	struct pike__handle *h = socket_open(q, op->u.socket.domain,
+	    op->u.socket.type, op->u.socket.protocol, r);
+
+	if (h)
+		r->res = h->self;
+}
+
+/* ---- names ---- */
+
+/* 0, or the result's error. */
+static int bind_to(struct pike__handle *h, const struct pike_addr *addr,
+    struct pike__result *r)
+{
+	struct sockaddr_storage sa;
+	int len, bad = pike__win_addr_to(addr, &sa, &len);
+
+	if (bad) {
+		*r = (struct pike__result){.res = bad, .err = -bad};
+		return bad;
+	}
+	if (sys_bind(pike__win_socket(h->fd), (struct sockaddr *)&sa, len)) {
+		pike__win_error(r, (DWORD)WSAGetLastError());
+		return (int)r->res;
+	}
+	h->flags |= PIKE__IOCP_BOUND;
+	return 0;
+}
+
+DWORD pike__win_bind_any(struct pike__handle *h)
+{
+	struct sockaddr_storage sa = {0};
+	int len = sizeof(struct sockaddr_in);
+
+	if (h->flags & PIKE__IOCP_BOUND)
+		return 0;
+	sa.ss_family = AF_INET;
+	if (h->family == PIKE_AF_INET6) {
+		sa.ss_family = AF_INET6;
+		len = sizeof(struct sockaddr_in6);
+	} else if (h->family == PIKE_AF_UNIX) {
+		sa.ss_family = AF_UNIX;
+		len = sizeof(struct sockaddr_un);
+	}
+	if (sys_bind(pike__win_socket(h->fd), (struct sockaddr *)&sa, len) &&
+	    WSAGetLastError() != WSAEINVAL) /* it has one */
+		return (DWORD)WSAGetLastError();
+	h->flags |= PIKE__IOCP_BOUND;
+	return 0;
+}
+
+static int listen_on(
+    struct pike__handle *h, int32_t backlog, struct pike__result *r)
+{
+	DWORD error;
+
+	/* On other systems a port is found for who has none. */
+	if (h->kind == PIKE__SOCKET_STREAM && h->family != PIKE_AF_UNIX) {
+		error = pike__win_bind_any(h);
+		if (error) {
+			pike__win_error(r, error);
+			return -1;
+		}
+	}
+	if (sys_listen(
+		pike__win_socket(h->fd), backlog > 0 ? backlog : SOMAXCONN)) {
+		pike__win_error(r, (DWORD)WSAGetLastError());
+		return -1;
+	}
+	h->flags |= PIKE__LISTENS;
+	return 0;
+}
+
+static int32_t addr_domain(const struct pike_addr *addr)
+{
+	struct pike_addr known;
+
+	if (addr->family != PIKE_AF_SYSTEM)
+		return addr->family;
+	pike__win_addr_from(&known, addr->u.system, addr->len);
+	return known.family;
+}
+
+static struct pike__handle *socket_for(
+    struct pike_queue *q, const struct pike_op *op, struct pike__result *r)
+{
+	int32_t type = op->u.socket.type;
+
+	return socket_open(q, addr_domain(op->addr),
+	    type ? type : PIKE_SOCK_STREAM, op->u.socket.protocol, r);
+}
+
+void pike__win_listen_to(
+    struct pike_queue *q, const struct pike_op *op, struct pike__result *r)
+{
+	struct pike__handle *h = socket_for(q, op, r);
+	bool datagrams = op->u.socket.type == PIKE_SOCK_DGRAM;
+
+	if (!h)
+		return;
+	if (!datagrams && h->family != PIKE_AF_UNIX)
+		h->flags |= PIKE__IOCP_REUSES;
+	if (bind_to(h, op->addr, r) ||
+	    (!datagrams && listen_on(h, op->u.socket.backlog, r))) {
+		sys_closesocket(pike__win_socket(h->fd));
+		pike__handle_give(&q->handles, h);
+		return;
+	}
+	r->res = h->self;
+}
+
+/* It is nobody's to use until it is connected. */
+struct pike__handle *pike__win_connect_to(
+    struct pike_queue *q, const struct pike_op *op, struct pike__result *r)
+{
+	struct pike__handle *h = socket_for(q, op, r);
+
+	if (h)
+		h->flags |= PIKE__JOINED;
+	return h;
+}
+
+void pike__win_connected(struct pike__handle *h)
+{
+	h->flags |= PIKE__CONNECTED;
+}
+
+/* ---- what ends at once ---- */
+
+/* A receive that waits is told: the system would let it wait on. */
+static void reads_end(struct pike__handle *h)
+{
+	struct pike__slot *slot = h->lane[PIKE__READS].head;
+	struct pike__packet *p;
+
+	if (!slot || !(slot->phase & PIKE__IN_SYSTEM))
+		return;
+	p = pike__packet_of(slot);
+	slot->phase |= PIKE__IOCP_SHUT;
+	if (p->file)
+		sys_CancelIoEx(p->file, &p->ov);
+}
+
+/* 0, or the error. */
+static DWORD shutdown_now(struct pike__handle *h, uint32_t which)
+{
+	int how = which == PIKE_SHUT_READ    ? SD_RECEIVE
+		  : which == PIKE_SHUT_WRITE ? SD_SEND
+					     : SD_BOTH;
+	SOCKET s = pike__win_socket(h->fd);
+	struct sockaddr_storage sa;
+	int len = sizeof sa;
+
+	if (h->flags & PIKE__LISTENS)
+		return WSAEINVAL;
+	if (h->flags & PIKE__DGRAM)
+		return WSAEOPNOTSUPP;
+	if (!(h->flags & PIKE__CONNECTED) &&
+	    sys_getpeername(s, (struct sockaddr *)&sa, &len))
+		return WSAENOTCONN;
+	/* There was a peer; that it has gone is no failure. */
+	if (sys_shutdown(s, how) && !(h->flags & PIKE__CONNECTED))
+		return (DWORD)WSAGetLastError();
+	if (how != SD_SEND)
+		reads_end(h);
+	return 0;
+}
+
+static DWORD name_get(struct pike__handle *h, const struct pike_op *op)
+{
+	SOCKET s = pike__win_socket(h->fd);
+	struct sockaddr_storage sa = {0};
+	int len = sizeof sa;
+	int bad = op->opcode == PIKE_GETSOCKNAME
+		      ? sys_getsockname(s, (struct sockaddr *)&sa, &len)
+		      : sys_getpeername(s, (struct sockaddr *)&sa, &len);
+
+	if (!bad) {
+		pike__win_addr_from(op->addr, &sa, len);
+		return 0;
+	}
+	if (op->opcode == PIKE_GETPEERNAME || WSAGetLastError() != WSAEINVAL)
+		return (DWORD)WSAGetLastError();
+	/* One without a name: other systems give an empty one. */
+	memset(op->addr, 0, sizeof *op->addr);
+	op->addr->family = h->family;
+	return 0;
+}
+
+static DWORD option_set(struct pike__handle *h, const struct pike_op *op)
+{
+	DWORD error = pike__win_opt_set(h, op);
+	int level = op->u.option.level;
+
+	if (!error &&
+	    ((level == PIKE_SOL && op->u.option.name == PIKE_SO_LINGER) ||
+		(level == SOL_SOCKET && op->u.option.name == SO_LINGER)))
+		h->flags |= PIKE__LINGERS;
+	return error;
+}
+
+void pike__win_at_once(struct pike_queue *q, struct pike__handle *h,
+    const struct pike_op *op, struct pike__result *r)
+{
+	DWORD error = 0;
+	int done = 0;
+
+	(void)q;
+	switch (op->opcode) {
+	case PIKE_BIND:
+		bind_to(h, op->addr, r);
+		return;
+	case PIKE_LISTEN:
+		listen_on(h, op->u.socket.backlog, r);
+		return;
+	case PIKE_SHUTDOWN:
+		error = shutdown_now(h, op->op_flags);
+		break;
+	case PIKE_GETSOCKNAME:
+	case PIKE_GETPEERNAME:
+		error = name_get(h, op);
+		break;
+	case PIKE_SETSOCKOPT:
+		error = option_set(h, op);
+		break;
+	default:
+		error = pike__win_opt_get(h, op, &done);
+		break;
+	}
+	if (error)
+		pike__win_error(r, error);
+	else
+		r->res = done;
+}
