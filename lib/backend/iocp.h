@@ -22,11 +22,12 @@ enum {
 };
 
 /* In handle->flags, for what the other systems need some of them for. */
-#define PIKE__IOCP_REUSES PIKE__UNBLOCKED /* PIKE_SO_REUSEADDR was asked for   \
-					   */
-#define PIKE__IOCP_SKIPS PIKE__RUNNABLE   /* no packet for what ends at once */
-#define PIKE__IOCP_BOUND PIKE__ASKED      /* has a name of its own */
-#define PIKE__IOCP_SYNC  PIKE__ON_LATER   /* opened for calls that wait */
+#define PIKE__IOCP_REUSES                                                      \
+	PIKE__UNBLOCKED                 /* PIKE_SO_REUSEADDR was asked for     \
+					 */
+#define PIKE__IOCP_SKIPS PIKE__RUNNABLE /* no packet for what ends at once */
+#define PIKE__IOCP_BOUND PIKE__ASKED    /* has a name of its own */
+#define PIKE__IOCP_SYNC  PIKE__ON_LATER /* opened for calls that wait */
 
 /* What one call moves at most: the system holds that much memory fast. */
 #define PIKE__IOCP_SEND_PART ((size_t)256 << 10)

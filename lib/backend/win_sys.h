@@ -8,6 +8,8 @@
 #ifndef PIKE_LIB_BACKEND_WIN_SYS_H
 #define PIKE_LIB_BACKEND_WIN_SYS_H
 
+#include <stdint.h>
+
 #define WIN32_LEAN_AND_MEAN
 #include <winsock2.h>
 
