@@ -122,6 +122,10 @@ DWORD pike__win_new(int family, int type, int protocol, SOCKET *s);
 /* Gives a socket without a name one, if it has none. The system's error. */
 DWORD pike__win_bind_any(struct pike__handle *h);
 void pike__win_connected(struct pike__handle *h);
+/* Whether it has a connection, or is one that gives them, also when it has
+ * become so by another's calls. */
+bool pike__win_has_peer(struct pike__handle *h);
+bool pike__win_listens(struct pike__handle *h);
 
 /* Handles to and from the queue (iocp_adopt.c). */
 DWORD pike__iocp_attach(struct pike_queue *q, struct pike__handle *h);

@@ -110,6 +110,10 @@ enum pike__given pike__iocp_accept(
 		pike__win_error(r, WSAEOPNOTSUPP);
 		return PIKE__ENDED;
 	}
+	if (!pike__win_listens(h)) {
+		pike__win_error(r, WSAEINVAL);
+		return PIKE__ENDED;
+	}
 	/* Before the connection is taken, so that it cannot be lost. */
 	if (!pike__handles_promise(&q->handles))
 		return pike__iocp_no_memory(r);

@@ -36,6 +36,13 @@ enum pike__given pike__iocp_given(
 	return PIKE__ANSWERED;
 }
 
+/* Whether a result of an op that is not to go on has a place of its own. */
+static bool shot_fits(const struct pike_queue *q, const struct pike__slot *slot)
+{
+	return q->done.shots_left && !pike__queue_closing(q) &&
+	       !(slot->shots && pike__op_writes(&slot->op));
+}
+
 /* What the end of an op's call comes to. */
 static enum pike__took answer(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
@@ -56,10 +63,14 @@ static enum pike__took answer(
 	}
 	if (took != PIKE__TOOK_SHOT)
 		return took;
-	if (!p->shoots || slot->state == PIKE__ENDING)
+	/* Where a cancelled op has no room for it, it is the last result. */
+	if (!p->shoots || (slot->state == PIKE__ENDING && !shot_fits(q, slot)))
 		return PIKE__TOOK_ALL;
 	pike__shot(q, slot, r);
-	return PIKE__TOOK_ON;
+	if (slot->state != PIKE__ENDING)
+		return PIKE__TOOK_ON;
+	*r = pike__ended(slot);
+	return PIKE__TOOK_ALL;
 }
 
 /* ---- what is begun ---- */

@@ -159,7 +159,9 @@ static DWORD error_named(const struct pike__handle *h, bool writes, DWORD error)
 
 	switch (error) {
 	case WSAENOTCONN:
-		return packet && writes ? WSAEDESTADDRREQ : error;
+		if (packet)
+			return writes ? WSAEDESTADDRREQ : error;
+		return h->flags & PIKE__CONNECTED ? WSAECONNRESET : error;
 	case WSAECONNRESET:
 	case WSAENETRESET:
 	case ERROR_PORT_UNREACHABLE:
@@ -191,14 +193,32 @@ void pike__iocp_failed(struct pike__handle *h, const struct pike_op *op,
 		r->res = (int64_t)moved;
 }
 
+/* A reset that came while nobody received may be told here alone. */
+static bool reset_met(struct pike__handle *h)
+{
+	int error = 0;
+	int len = sizeof error;
+
+	if (h->gone || h->kind != PIKE__SOCKET_STREAM ||
+	    sys_getsockopt(pike__win_socket(h->fd), SOL_SOCKET, SO_ERROR,
+		(char *)&error, &len) ||
+	    !error)
+		return h->gone;
+	h->gone = pike__error_from_windows((uint32_t)error);
+	if (!pike__ends_stream(h->gone))
+		h->gone = 0;
+	return h->gone;
+}
+
 void pike__iocp_end_met(
     struct pike__handle *h, size_t moved, struct pike__result *r)
 {
 	r->res = (int64_t)moved;
-	if (!h->gone) {
+	if (!reset_met(h)) {
 		r->flags |= PIKE_EOF;
 		return;
 	}
+	pike__lane_fail(&h->lane[PIKE__WRITES], h->gone);
 	r->err = h->gone;
 	if (!moved)
 		r->res = -r->err;
@@ -395,10 +415,11 @@ static enum pike__given call_socket(struct pike__handle *h,
 	return pike__iocp_given(p, !bad, n, bad ? (DWORD)WSAGetLastError() : 0);
 }
 
-/* Whether a message has what this system's sockets do not carry. */
-static DWORD message_refused(
-    const struct pike__handle *h, const struct shape *s)
+/* Whether a socket has no connection, or a message what no socket carries. */
+static DWORD refused(struct pike__handle *h, const struct shape *s)
 {
+	if (h->kind == PIKE__SOCKET_STREAM && !pike__win_has_peer(h))
+		return WSAENOTCONN;
 	if (!s->msg || !s->writes)
 		return 0;
 	if (s->msg->fd_count)
@@ -469,7 +490,7 @@ enum pike__given pike__iocp_transfer(
 	DWORD bad;
 
 	shape_of(&slot->op, &s);
-	bad = message_refused(h, &s);
+	bad = refused(h, &s);
 	if (h->kind == PIKE__SOCKET_PACKET) {
 		if (!bad)
 			bad = cut_whole(&cut, &s);
@@ -481,6 +502,8 @@ enum pike__given pike__iocp_transfer(
 	}
 	if (bad) {
 		pike__win_error(r, bad);
+		if (slot->moved)
+			r->res = (int64_t)slot->moved;
 		return PIKE__ENDED;
 	}
 	given = packet_given(q, slot, &s, &cut, r);

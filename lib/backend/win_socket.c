@@ -233,6 +233,37 @@ void pike__win_connected(struct pike__handle *h)
 	h->flags |= PIKE__CONNECTED;
 }
 
+bool pike__win_has_peer(struct pike__handle *h)
+{
+	struct sockaddr_storage sa;
+	int len = sizeof sa;
+
+	if (h->flags & PIKE__CONNECTED)
+		return true;
+	if ((h->flags & PIKE__LISTENS) ||
+	    sys_getpeername(
+		pike__win_socket(h->fd), (struct sockaddr *)&sa, &len))
+		return false;
+	pike__win_connected(h);
+	return true;
+}
+
+bool pike__win_listens(struct pike__handle *h)
+{
+	int accepts = 0;
+	int len = sizeof accepts;
+
+	if (h->flags & PIKE__LISTENS)
+		return true;
+	if (h->flags & PIKE__CONNECTED ||
+	    sys_getsockopt(pike__win_socket(h->fd), SOL_SOCKET, SO_ACCEPTCONN,
+		(char *)&accepts, &len) ||
+	    !accepts)
+		return false;
+	h->flags |= PIKE__LISTENS;
+	return true;
+}
+
 /* ---- what ends at once ---- */
 
 /* A receive that waits is told: the system would let it wait on. */
@@ -256,15 +287,12 @@ static DWORD shutdown_now(struct pike__handle *h, uint32_t which)
 		  : which == PIKE_SHUT_WRITE ? SD_SEND
 					     : SD_BOTH;
 	SOCKET s = pike__win_socket(h->fd);
-	struct sockaddr_storage sa;
-	int len = sizeof sa;
 
 	if (h->flags & PIKE__LISTENS)
 		return WSAEINVAL;
 	if (h->flags & PIKE__DGRAM)
 		return WSAEOPNOTSUPP;
-	if (!(h->flags & PIKE__CONNECTED) &&
-	    sys_getpeername(s, (struct sockaddr *)&sa, &len))
+	if (!pike__win_has_peer(h))
 		return WSAENOTCONN;
 	/* There was a peer; that it has gone is no failure. */
 	if (sys_shutdown(s, how) && !(h->flags & PIKE__CONNECTED))
