@@ -97,6 +97,17 @@ struct rig {
 	END_TEST                                                               \
 	static void name##_case(struct rig *rig CK_ATTRIBUTE_UNUSED)
 
+/* The same, skipped where the system has not what the case is about. */
+#define CASE_WHERE(name, holds, why)                                           \
+	static void name##_where(struct rig *rig CK_ATTRIBUTE_UNUSED);         \
+	CASE(name)                                                             \
+	{                                                                      \
+		if (!(holds))                                                  \
+			SKIP(why);                                             \
+		name##_where(rig);                                             \
+	}                                                                      \
+	static void name##_where(struct rig *rig CK_ATTRIBUTE_UNUSED)
+
 void area_begin(const char *name);
 void area_add_test(const TTest *test);
 #define area_add(name) area_add_test(name)

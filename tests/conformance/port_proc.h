@@ -50,9 +50,9 @@ int64_t port_pid(void);
 int64_t port_uid(void);
 
 /*
- * Signal numbers are the portable ones of pike.h here. Which of them there are
- * is the system's: tests that want any take the first three by number, or that
- * of port_storm.
+ * Signal numbers are the portable ones of pike.h here. Which of them can be
+ * raised is the system's: tests that want any take one of three, of which at
+ * least two differ, or that of port_storm.
  */
 bool port_has_signal(int number);
 int port_signal(unsigned i);

@@ -196,8 +196,9 @@ static void proc_signals_begin(void)
 
 	if (proc_tell)
 		return;
-	*(FARPROC *)&proc_tell = GetProcAddress(base, "CtrlRoutine");
-	proc_must(proc_tell != NULL, "CtrlRoutine");
+	FARPROC routine = GetProcAddress(base, "CtrlRoutine");
+	proc_must(routine != NULL, "CtrlRoutine");
+	memcpy(&proc_tell, &routine, sizeof(proc_tell));
 	SetConsoleCtrlHandler(NULL, FALSE);
 	SetConsoleCtrlHandler(proc_handler, TRUE);
 }
@@ -205,15 +206,15 @@ static void proc_signals_begin(void)
 int port_signal(unsigned i)
 {
 	proc_signals_begin();
-	return i < 3 ? proc_events[i].number : 0;
+	return proc_events[i % 2].number;
 }
 
+/* Who takes one of the others is not expected to return, and the system lets
+ * nobody else be told of anything meanwhile. */
 bool port_has_signal(int number)
 {
-	for (size_t i = 0; i < PROC_EVENTS; i++)
-		if (proc_events[i].number == number)
-			return true;
-	return false;
+	return number == proc_events[0].number ||
+	       number == proc_events[1].number;
 }
 
 /* Done when all handlers have been asked. */

@@ -156,8 +156,9 @@ bool port_same(pike_fd a, pike_fd b)
 	BOOL(WINAPI * same)(HANDLE, HANDLE);
 	HMODULE base = GetModuleHandleA("kernelbase.dll");
 
-	*(FARPROC *)&same = GetProcAddress(base, "CompareObjectHandles");
-	MUST(same);
+	FARPROC found = GetProcAddress(base, "CompareObjectHandles");
+	MUST(found);
+	memcpy(&same, &found, sizeof(same));
 	return same(port_handle(a), port_handle(b));
 }
 
@@ -165,6 +166,8 @@ pike_fd port_dup(pike_fd fd)
 {
 	HANDLE me = GetCurrentProcess(), copy;
 
+	if (port_is_socket(fd))
+		return port_dup_socket(fd);
 	MUST(DuplicateHandle(
 	    me, port_handle(fd), me, &copy, 0, FALSE, DUPLICATE_SAME_ACCESS));
 	return (intptr_t)copy;
@@ -183,7 +186,7 @@ pike_fd port_dup_as(pike_fd fd, pike_fd number)
 		others[n++] = copy;
 	}
 	while (n > 0)
-		CloseHandle(port_handle(others[--n]));
+		port_close(others[--n]);
 	return copy;
 }
 

@@ -29,6 +29,7 @@ void port_begin(void);
 
 HANDLE port_handle(pike_fd fd);
 bool port_is_socket(pike_fd fd);
+pike_fd port_dup_socket(pike_fd fd);
 
 /* What is no socket: one call each, without waiting. */
 int64_t port_pipe_read(HANDLE h, void *buf, size_t len);

@@ -17,6 +17,14 @@ void port_begin(void)
 	begun = true;
 	if (WSAStartup(MAKEWORD(2, 2), &data) != 0)
 		abort();
+	/* The first that is asked something opens more than itself. */
+	SOCKET s = WSASocketW(AF_INET, SOCK_STREAM, 0, NULL, 0,
+	    WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+	SOCKET bottom;
+	DWORD n;
+	WSAIoctl(s, SIO_BASE_HANDLE, NULL, 0, &bottom, sizeof(bottom), &n, NULL,
+	    NULL);
+	closesocket(s);
 }
 
 bool port_is_socket(pike_fd fd)
@@ -26,6 +34,20 @@ bool port_is_socket(pike_fd fd)
 	port_begin();
 	return getsockopt(
 		   (SOCKET)fd, SOL_SOCKET, SO_TYPE, (char *)&type, &len) == 0;
+}
+
+/* What knows sockets by their numbers wants to be told of one more. */
+pike_fd port_dup_socket(pike_fd fd)
+{
+	WSAPROTOCOL_INFOW info;
+
+	MUST(
+	    WSADuplicateSocketW((SOCKET)fd, GetCurrentProcessId(), &info) == 0);
+	SOCKET copy = WSASocketW(FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO,
+	    FROM_PROTOCOL_INFO, &info, 0,
+	    WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+	MUST(copy != INVALID_SOCKET);
+	return (pike_fd)copy;
 }
 
 /*

@@ -41,10 +41,10 @@ CASE(a_signal_completes_the_op_and_says_who_sent_it)
 
 CASE(a_signal_before_the_first_reap_completes_the_op)
 {
-	pike_id id = submit(rig, signal_one(PIKE_SIGTERM));
+	pike_id id = submit(rig, signal_one(SIGNAL_A));
 
-	port_raise(PIKE_SIGTERM);
-	expect_one(rig, id, PIKE_SIGTERM, 0, 0);
+	port_raise(SIGNAL_A);
+	expect_one(rig, id, SIGNAL_A, 0, 0);
 }
 
 CASE(each_portable_signal_can_be_waited_for)

@@ -97,8 +97,8 @@ CASE(everything_is_as_before_when_a_queue_that_has_had_one_closes)
 	struct port_signals *before = port_signals_take();
 	pike_id id = submit(rig, signal_op(signal_all()));
 
-	port_raise(PIKE_SIGTERM);
-	expect_one(rig, id, PIKE_SIGTERM, 0, 0);
+	port_raise(SIGNAL_A);
+	expect_one(rig, id, SIGNAL_A, 0, 0);
 	rig_close(rig);
 	ck_assert(port_signals_same(before));
 	port_signals_put(before);
@@ -307,13 +307,13 @@ CASE(a_child_of_a_queue_that_has_closed_is_as_before)
 CASE(a_signal_that_came_before_its_cancel_is_the_ops_result)
 {
 	for (int i = 0; i < 50; i++) {
-		pike_id id = submit(rig, signal_one(PIKE_SIGTERM));
+		pike_id id = submit(rig, signal_one(SIGNAL_A));
 		if (i & 1)
 			rig_reap(rig, 0);
-		port_raise(PIKE_SIGTERM);
+		port_raise(SIGNAL_A);
 		int r = pike_cancel(rig->q, id);
 		ck_assert(r == 0 || r == -PIKE_ENOENT);
-		expect_one(rig, id, PIKE_SIGTERM, 0, 0);
+		expect_one(rig, id, SIGNAL_A, 0, 0);
 	}
 }
 
@@ -322,9 +322,9 @@ CASE(a_signal_that_came_before_the_queue_closed_kills_nobody)
 {
 	for (int i = 0; i < 20; i++) {
 		struct rig *other = rig_new(NULL);
-		submit(other, signal_one(PIKE_SIGTERM));
+		submit(other, signal_one(SIGNAL_A));
 		rig_reap(other, 0);
-		port_raise(PIKE_SIGTERM);
+		port_raise(SIGNAL_A);
 		rig_close(other);
 	}
 	expect_op(rig, op_nop(), 0);

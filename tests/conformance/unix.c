@@ -3,14 +3,7 @@
 #include "harness.h"
 
 #define UNIX_CASE(name)                                                        \
-	static void name##_unix(struct rig *rig);                              \
-	CASE(name)                                                             \
-	{                                                                      \
-		if (!port_has_unix())                                          \
-			SKIP("no Unix sockets here");                          \
-		name##_unix(rig);                                              \
-	}                                                                      \
-	static void name##_unix(struct rig *rig)
+	CASE_WHERE(name, port_has_unix(), "no Unix sockets here")
 
 /* A listening handle at a path of the test's. */
 static pike_handle listening(struct rig *rig, int type, struct pike_addr *addr)
