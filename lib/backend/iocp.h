@@ -17,8 +17,10 @@ enum {
 	PIKE__IOCP_HELD = 0x02,  /* waits for the handle's connect */
 	PIKE__IOCP_KEPT = 0x04,  /* its packet waits for room for its result */
 	PIKE__IOCP_SHUT = 0x08,  /* is to end as if the peer had ended */
-	PIKE__IOCP_FULL = 0x10,  /* a grouped receive: something is there */
-	PIKE__IOCP_ANEW = 0x20   /* a poll: has to look at what has changed */
+	PIKE__IOCP_FULL = 0x10,  /* something is there for a receive that waited
+				  */
+	PIKE__IOCP_ANEW = 0x20,  /* a poll: has to look at what has changed */
+	PIKE__IOCP_OVER = 0x40   /* a read: no more bytes come, but why? */
 };
 
 /* In handle->flags, for what the other systems need some of them for. */
@@ -85,9 +87,11 @@ enum pike__given pike__iocp_transfer(
 /* A transfer's end by a code. */
 void pike__iocp_failed(struct pike__handle *h, const struct pike_op *op,
     size_t moved, DWORD error, struct pike__result *r);
-/* Zero bytes where some were asked for. */
-void pike__iocp_end_met(
-    struct pike__handle *h, size_t moved, struct pike__result *r);
+/* Zero bytes where some were asked for: the op has ended, or asks why. */
+enum pike__took pike__iocp_over(
+    struct pike__slot *slot, struct pike__result *r);
+enum pike__given pike__iocp_over_ask(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r);
 /* Whether an error of a datagram socket is about another datagram. */
 bool pike__iocp_of_another(const struct pike__handle *h, DWORD error);
 
@@ -104,6 +108,10 @@ enum pike__given pike__iocp_connect(
 /* Polls (iocp_poll.c). */
 enum pike__given pike__iocp_poll(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r);
+/* Asks the sockets' driver whether any of its events holds, until timeout (in
+ * its own units). */
+enum pike__given pike__iocp_ask(struct pike_queue *q, struct pike__slot *slot,
+    ULONG events, int64_t timeout, pike__take *take, struct pike__result *r);
 /* A read or write of the handle has ended: its polls may have changed. */
 void pike__iocp_poll_anew(
     struct pike_queue *q, struct pike__handle *h, unsigned lane);

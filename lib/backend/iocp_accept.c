@@ -17,6 +17,7 @@ static bool only_that(DWORD error)
 	case WSAECONNRESET:
 	case WSAECONNABORTED:
 	case WSAENETRESET:
+	case WSAENOTCONN:
 	case WSAENETDOWN:
 	case WSAENETUNREACH:
 	case WSAEHOSTUNREACH:

@@ -68,8 +68,7 @@ static enum pike__took filled(struct pike__slot *slot, struct pike__packet *p,
 		r->flags |= PIKE_TRUNCATED;
 		break;
 	case WSAESHUTDOWN:
-		pike__iocp_end_met(h, 0, r);
-		return PIKE__TOOK_ALL;
+		return pike__iocp_over(slot, r);
 	case ERROR_OPERATION_ABORTED:
 		return pike__iocp_aborted(slot, r);
 	default:
@@ -78,10 +77,8 @@ static enum pike__took filled(struct pike__slot *slot, struct pike__packet *p,
 		pike__iocp_failed(h, &slot->op, 0, p->error, r);
 		return PIKE__TOOK_ALL;
 	}
-	if (!p->bytes && !is_packet(slot)) {
-		pike__iocp_end_met(h, 0, r);
-		return PIKE__TOOK_ALL;
-	}
+	if (!p->bytes && !is_packet(slot))
+		return pike__iocp_over(slot, r);
 	if (p->detail && slot->op.opcode == PIKE_RECVFROM)
 		pike__win_addr_from((struct pike_addr *)(void *)buffer,
 		    &p->detail->u.message.name, p->detail->u.message.name_len);

@@ -80,6 +80,8 @@ static enum pike__given give(
 {
 	if ((slot->op.flags & PIKE_MULTISHOT) && !pike__may_shoot(q, slot))
 		return PIKE__STOPPED;
+	if (slot->phase & PIKE__IOCP_OVER)
+		return pike__iocp_over_ask(q, slot, r);
 	switch (slot->op.opcode) {
 	case PIKE_ACCEPT:
 		return pike__iocp_accept(q, slot, r);

@@ -142,21 +142,17 @@ static ULONG asked_of(const struct pike__slot *slot)
 	return asked;
 }
 
-enum pike__given pike__iocp_poll(
-    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
+enum pike__given pike__iocp_ask(struct pike_queue *q, struct pike__slot *slot,
+    ULONG events, int64_t timeout, pike__take *take, struct pike__result *r)
 {
 	struct pike__iocp *u = pike__iocp_of(q);
+	struct pike__packet *p = pike__packet_take(&u->packets, slot, true);
 	struct pike__afd_poll *poll;
-	struct pike__packet *p;
 	IO_STATUS_BLOCK *status;
 	DWORD error = 0;
 	NTSTATUS done;
 	HANDLE afd;
 
-	if (!slot->phase)
-		TOLD(slot) = 0;
-	slot->phase |= PIKE__IOCP_BEGUN;
-	p = pike__packet_take(&u->packets, slot, true);
 	if (!p)
 		return pike__iocp_no_memory(r);
 	afd = afd_of(u, &error);
@@ -166,14 +162,13 @@ enum pike__given pike__iocp_poll(
 	}
 	poll = &p->detail->u.poll;
 	memset(poll, 0, sizeof *poll);
-	poll->timeout.QuadPart = INT64_MAX;
+	poll->timeout.QuadPart = timeout;
 	poll->count = 1;
 	poll->at[0].socket =
 	    (HANDLE)base_of(pike__win_socket(slot->handle->fd));
-	poll->at[0].events = asked_of(slot);
-	p->take = took_poll;
+	poll->at[0].events = events;
+	p->take = take;
 	p->file = afd;
-	p->shoots = slot->op.flags & PIKE_MULTISHOT;
 	/* The first two words of an OVERLAPPED are the status. */
 	status = (IO_STATUS_BLOCK *)(void *)&p->ov;
 	p->ov.Internal = 0x103;
@@ -183,6 +178,21 @@ enum pike__given pike__iocp_poll(
 		return PIKE__GIVEN;
 	p->error = pike__win_calls.status_to_error(done);
 	return PIKE__ANSWERED;
+}
+
+enum pike__given pike__iocp_poll(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
+{
+	enum pike__given given;
+
+	if (!slot->phase)
+		TOLD(slot) = 0;
+	slot->phase |= PIKE__IOCP_BEGUN;
+	given =
+	    pike__iocp_ask(q, slot, asked_of(slot), INT64_MAX, took_poll, r);
+	if (given != PIKE__ENDED)
+		pike__packet_of(slot)->shoots = slot->op.flags & PIKE_MULTISHOT;
+	return given;
 }
 
 void pike__iocp_poll_anew(

@@ -193,35 +193,48 @@ void pike__iocp_failed(struct pike__handle *h, const struct pike_op *op,
 		r->res = (int64_t)moved;
 }
 
-/* A reset that came while nobody received may be told here alone. */
-static bool reset_met(struct pike__handle *h)
+/* The end of the bytes: that of the stream, or what is known to have cut it. */
+static enum pike__took end_met(struct pike__slot *slot, struct pike__result *r)
 {
-	int error = 0;
-	int len = sizeof error;
+	struct pike__handle *h = slot->handle;
 
-	if (h->gone || h->kind != PIKE__SOCKET_STREAM ||
-	    sys_getsockopt(pike__win_socket(h->fd), SOL_SOCKET, SO_ERROR,
-		(char *)&error, &len) ||
-	    !error)
-		return h->gone;
-	h->gone = pike__error_from_windows((uint32_t)error);
-	if (!pike__ends_stream(h->gone))
-		h->gone = 0;
-	return h->gone;
-}
-
-void pike__iocp_end_met(
-    struct pike__handle *h, size_t moved, struct pike__result *r)
-{
-	r->res = (int64_t)moved;
-	if (!reset_met(h)) {
+	r->res = (int64_t)slot->moved;
+	if (!h->gone) {
 		r->flags |= PIKE_EOF;
-		return;
+		return PIKE__TOOK_ALL;
 	}
 	pike__lane_fail(&h->lane[PIKE__WRITES], h->gone);
 	r->err = h->gone;
-	if (!moved)
+	if (!slot->moved)
 		r->res = -r->err;
+	return PIKE__TOOK_ALL;
+}
+
+/* Not every system tells a receive of a reset that came before it. */
+enum pike__took pike__iocp_over(struct pike__slot *slot, struct pike__result *r)
+{
+	if (slot->handle->kind != PIKE__SOCKET_STREAM || slot->handle->gone ||
+	    slot->state == PIKE__ENDING)
+		return end_met(slot, r);
+	slot->phase |= PIKE__IOCP_OVER;
+	return PIKE__TOOK_ON;
+}
+
+static enum pike__took took_over(struct pike_queue *q, struct pike__slot *slot,
+    struct pike__packet *p, struct pike__result *r)
+{
+	(void)q;
+	slot->phase &= (uint8_t)~PIKE__IOCP_OVER;
+	if (!p->error && p->detail->u.poll.count &&
+	    (p->detail->u.poll.at[0].events & PIKE__AFD_ABORT))
+		slot->handle->gone = PIKE_ECONNRESET;
+	return end_met(slot, r);
+}
+
+enum pike__given pike__iocp_over_ask(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
+{
+	return pike__iocp_ask(q, slot, PIKE__AFD_ABORT, 0, took_over, r);
 }
 
 /* What a message says beside its bytes. */
@@ -259,18 +272,15 @@ static enum pike__took failed(struct pike__slot *slot, struct pike__packet *p,
 	case ERROR_OPERATION_ABORTED:
 		slot->moved += p->bytes;
 		if ((slot->phase & PIKE__IOCP_SHUT) &&
-		    slot->state != PIKE__ENDING) {
-			pike__iocp_end_met(h, slot->moved, r);
-			return PIKE__TOOK_ALL;
-		}
+		    slot->state != PIKE__ENDING)
+			return end_met(slot, r);
 		return pike__iocp_aborted(slot, r);
 	case ERROR_BROKEN_PIPE:
 	case ERROR_HANDLE_EOF:
 	case WSAESHUTDOWN:
 		if (writes)
 			break;
-		pike__iocp_end_met(h, slot->moved, r);
-		return PIKE__TOOK_ALL;
+		return end_met(slot, r);
 	default:
 		if (pike__iocp_of_another(h, p->error))
 			return PIKE__TOOK_ON;
@@ -299,10 +309,8 @@ static enum pike__took transferred(struct pike_queue *q,
 		return failed(slot, p, s.writes, r);
 	if (!s.writes)
 		message_read(&s, p, r);
-	if (!p->bytes && p->want && !s.writes && !packet) {
-		pike__iocp_end_met(h, slot->moved, r);
-		return PIKE__TOOK_ALL;
-	}
+	if (!p->bytes && p->want && !s.writes && !packet)
+		return pike__iocp_over(slot, r);
 	slot->moved += p->bytes;
 	if (h->kind == PIKE__SOCKET_STREAM)
 		pike__win_connected(h);
@@ -468,6 +476,26 @@ static enum pike__given packet_given(struct pike_queue *q,
 	return call_socket(h, &slot->op, s, cut, p);
 }
 
+/* Urgent data are waited for apart from all others. */
+static enum pike__took took_urgent(struct pike_queue *q,
+    struct pike__slot *slot, struct pike__packet *p, struct pike__result *r)
+{
+	(void)q;
+	if (p->error == ERROR_OPERATION_ABORTED)
+		return pike__iocp_aborted(slot, r);
+	slot->phase |= PIKE__IOCP_FULL;
+	return PIKE__TOOK_ON;
+}
+
+static bool awaits_urgent(const struct pike__slot *slot)
+{
+	return slot->lane == PIKE__READS &&
+	       slot->handle->kind == PIKE__SOCKET_STREAM &&
+	       !(slot->phase & PIKE__IOCP_FULL) &&
+	       slot->op.opcode >= PIKE_RECV &&
+	       (slot->op.op_flags & PIKE_MSG_OOB);
+}
+
 /* Nothing to move on a stream: nothing to wait for. */
 static enum pike__given nothing(
     const struct shape *s, struct pike__slot *slot, struct pike__result *r)
@@ -492,6 +520,8 @@ enum pike__given pike__iocp_transfer(
 	shape_of(&slot->op, &s);
 	bad = refused(h, &s);
 	if (h->kind == PIKE__SOCKET_PACKET) {
+		if (!bad && (system_flags(&slot->op) & MSG_OOB))
+			bad = WSAEOPNOTSUPP;
 		if (!bad)
 			bad = cut_whole(&cut, &s);
 	} else {
@@ -506,7 +536,13 @@ enum pike__given pike__iocp_transfer(
 			r->res = (int64_t)slot->moved;
 		return PIKE__ENDED;
 	}
-	given = packet_given(q, slot, &s, &cut, r);
+	if (awaits_urgent(slot))
+		given = pike__iocp_ask(q, slot,
+		    PIKE__AFD_RECEIVE_EXPEDITED | PIKE__AFD_DISCONNECT |
+			PIKE__AFD_ABORT,
+		    INT64_MAX, took_urgent, r);
+	else
+		given = packet_given(q, slot, &s, &cut, r);
 	cut_end(&cut);
 	return given;
 }
