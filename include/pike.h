@@ -260,7 +260,9 @@ enum pike_opcode {
 	/* Waits for readiness: handle, op_flags (PIKE_POLL_*). A hint, as
 	 * everywhere. res: the PIKE_POLL_* that hold; ERR and HUP are always
 	 * waited for (op_flags 0: only those). With PIKE_MULTISHOT: at each
-	 * change. */
+	 * change. On Windows sockets only (else -PIKE_ENOTSUP), and what is
+	 * told for many is told again when a read or a write of pike's on the
+	 * handle has ended since. */
 	PIKE_POLL,
 
 	/* Waits for a time: u.timer.due_ns from now, or, with
@@ -281,7 +283,11 @@ enum pike_opcode {
 	 * op that waits for it is cancelled or times out, or until
 	 * pike_queue_close: then the process's disposition is as it was.
 	 * -PIKE_EINVAL, from pike_submit: an empty set, or a signal that
-	 * cannot be waited for (KILL, STOP, SEGV, BUS, FPE, ILL, TRAP, SYS). */
+	 * cannot be waited for (KILL, STOP, SEGV, BUS, FPE, ILL, TRAP, SYS).
+	 * On Windows console events are signals: SIGINT, SIGHUP (the console
+	 * is closed), SIGTERM (log off, shut down) and 21 (Ctrl+Break, the
+	 * system's SIGBREAK); after HUP and TERM the system ends the process
+	 * in a few seconds. -PIKE_ENOTSUP: none of these is in the set. */
 	PIKE_SIGNAL,
 
 	/* Cancels as pike_cancel does, of u.cancel.id, or, when that is 0, as
@@ -592,6 +598,10 @@ PIKE_API int pike_cancel_handle(struct pike_queue *q, pike_handle h);
  * opened once more for pike's own use. flags: 0. The owning thread. Returns the
  * handle, or -PIKE_EINVAL (flags), -PIKE_EBADF (not a descriptor),
  * -PIKE_ENOMEM.
+ *
+ * On Windows fd is a SOCKET, or the HANDLE of a named pipe that was opened with
+ * FILE_FLAG_OVERLAPPED (ops on other files say -PIKE_ENOTSUP). -PIKE_EBUSY: it
+ * belongs to another completion port, also by a duplicate.
  */
 PIKE_API pike_handle pike_adopt(
     struct pike_queue *q, pike_fd fd, uint32_t flags);
@@ -599,7 +609,9 @@ PIKE_API pike_handle pike_adopt(
 /*
  * Takes a handle out of the queue and gives the descriptor to the caller, who
  * has to close it, also when pike had opened it. The owning thread. Returns
- * the descriptor, or -PIKE_EBADF (stale), -PIKE_EBUSY (ops are pending).
+ * the descriptor, or -PIKE_EBADF (stale), -PIKE_EBUSY (ops are pending). On
+ * Windows before 8.1 it stays with the queue's port: no other queue can adopt
+ * it (-PIKE_EBUSY), this one can.
  */
 PIKE_API pike_fd pike_release(struct pike_queue *q, pike_handle h);
 
@@ -674,7 +686,8 @@ PIKE_API int pike_wake(struct pike_queue *q);
  * A descriptor to sit inside another event loop: it is readable whenever
  * pike_reap with timeout 0 has something to give or to do (now and then also
  * when not). Level-triggered pollers only; do nothing else with it; it stays
- * pike's. The owning thread. Returns it, or -PIKE_EMFILE, -PIKE_ENFILE,
+ * pike's. On Windows it is the HANDLE of an event to wait for, and the queue has
+ * a thread of its own from the first call on. The owning thread. Returns it, or -PIKE_EMFILE, -PIKE_ENFILE,
  * -PIKE_ENOMEM.
  */
 PIKE_API pike_fd pike_pollable(struct pike_queue *q);

@@ -48,6 +48,8 @@ static void iocp_wait(struct pike_queue *q, int64_t timeout_ns)
 	OVERLAPPED_ENTRY entries[PACKETS];
 	ULONG n = 0;
 
+	if (q->realtime.count)
+		pike__iocp_clock_watch(q);
 	if (u->shown) {
 		pike__iocp_shown_wait(q, timeout_ns);
 	} else if (sys_GetQueuedCompletionStatusEx(u->port, entries, PACKETS,
@@ -69,6 +71,7 @@ static void iocp_close(struct pike_queue *q, bool forked)
 	struct pike__iocp *u = pike__iocp_of(q);
 
 	(void)forked;
+	pike__iocp_clock_close(u);
 	pike__iocp_shown_close(u);
 	pike__iocp_signals_close(u);
 	if (u->afd)

@@ -45,6 +45,8 @@ struct pike__iocp {
 	struct pike__ctrl *ctrl;    /* console events; null before a SIGNAL */
 	struct pike__slot *waiters; /* SIGNAL ops, the oldest first */
 	struct pike__shown *shown;  /* null before pike_pollable */
+	PTP_TIMER clock;            /* null before a wall clock's timer */
+	int64_t clock_next;         /* what it is set to */
 	bool inline_off;            /* all goes by way of the port */
 	uint8_t skips[4];           /* by family: unknown, no, yes */
 };
@@ -162,6 +164,10 @@ void pike__iocp_packet(struct pike_queue *q, const OVERLAPPED_ENTRY *entry);
 
 /* The port (iocp.c). */
 void pike__iocp_wake(struct pike_queue *q);
+
+/* The wall clock, while timers run by it (iocp_clock.c). */
+void pike__iocp_clock_watch(struct pike_queue *q);
+void pike__iocp_clock_close(struct pike__iocp *u);
 
 /* A handle for other loops to wait for (iocp_shown.c). */
 pike_fd pike__iocp_pollable(struct pike_queue *q);
