@@ -110,6 +110,16 @@ kqueue_tests += \
 	tests/kqueue/strict
 endif
 
+# About Windows, by its name; and the parts that know no system, once more.
+windows_tests = \
+	tests/windows/errors
+windows_units = \
+	tests/unit/done \
+	tests/unit/grow \
+	tests/unit/handle \
+	tests/unit/slot \
+	tests/unit/timer
+
 # In the order of how long they take: the longest first.
 script_tests = \
 	tests/kqueue-emulation/shapes.sh \
@@ -307,7 +317,12 @@ tests_kqueue_quirks_SOURCES = tests/kqueue/quirks.c $(kqueue_between)
 tests_kqueue_quirks_CPPFLAGS = $(seam_cppflags)
 tests_kqueue_quirks_LDADD = $(seam_libs)
 
+tests_windows_errors_SOURCES = tests/windows/errors.c tests/unit/unit.h
+tests_windows_errors_CPPFLAGS = $(seam_cppflags)
+tests_windows_errors_LDADD = $(seam_libs)
+
 if ENABLE_TESTS
+EXTRA_PROGRAMS += $(windows_tests)
 check_PROGRAMS += $(conformance_tests) $(unit_tests) $(fault_tests) \
 	$(differ_tests) $(uring_tests) $(kqueue_tests)
 TESTS += $(script_tests) $(differ_tests) $(fault_tests) $(uring_tests) \
@@ -354,7 +369,7 @@ list-tests:
 
 # For tools/windows, which runs them under Wine.
 list-windows-tests:
-	@printf '%s\n' $(conformance_tests) $(windows_tests)
+	@printf '%s\n' $(conformance_tests) $(windows_tests) $(windows_units)
 
 # What hangs shall fail, what is only slow on a busy machine shall not: all
 # limits of time are three times what the tests say.
