@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The table of errors, row by row: each against what is written here, every
- * row written here is in the table, and no number is there twice. Winsock's
- * numbers and the system's names for the kernel's are looked at from outside:
- * what ntdll makes of a status, and what we make of both, is the same.
+ * row written here is in the table, and no number is there twice.
  */
 #include <check.h>
 
