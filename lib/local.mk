@@ -82,6 +82,7 @@ pike_iocp = \
 	lib/backend/iocp_accept.c \
 	lib/backend/iocp_adopt.c \
 	lib/backend/iocp_clock.c \
+	lib/backend/iocp_end.c \
 	lib/backend/iocp_group.c \
 	lib/backend/iocp_op.c \
 	lib/backend/iocp_packet.c \

@@ -34,6 +34,7 @@ enum {
 /* What one call moves at most: the system holds that much memory fast. */
 #define PIKE__IOCP_SEND_PART ((size_t)256 << 10)
 #define PIKE__IOCP_RECV_PART ((size_t)1 << 20)
+#define PIKE__IOCP_PIPE_PART ((size_t)4096) /* a write waits for all of it */
 
 /* Results of one op in a row before others have their turn. */
 #define PIKE__IOCP_BUDGET 16
@@ -86,9 +87,12 @@ enum pike__given pike__iocp_given(
 /* Transfers (iocp_transfer.c). */
 enum pike__given pike__iocp_transfer(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r);
-/* A transfer's end by a code. */
+/* A transfer's end (iocp_end.c): by a code. */
 void pike__iocp_failed(struct pike__handle *h, const struct pike_op *op,
     size_t moved, DWORD error, struct pike__result *r);
+/* The end of the bytes: that of the stream, or what is known to have cut it. */
+enum pike__took pike__iocp_end_met(
+    struct pike__slot *slot, struct pike__result *r);
 /* Zero bytes where some were asked for: the op has ended, or asks why. */
 enum pike__took pike__iocp_over(
     struct pike__slot *slot, struct pike__result *r);
@@ -114,9 +118,10 @@ enum pike__given pike__iocp_poll(
  * its own units). */
 enum pike__given pike__iocp_ask(struct pike_queue *q, struct pike__slot *slot,
     ULONG events, int64_t timeout, pike__take *take, struct pike__result *r);
-/* A read or write of the handle has ended: its polls may have changed. */
+/* A read or write of the handle has ended, and moved something or not: what
+ * polls wait for may have changed. */
 void pike__iocp_poll_anew(
-    struct pike_queue *q, struct pike__handle *h, unsigned lane);
+    struct pike_queue *q, struct pike__handle *h, unsigned lane, bool moved);
 
 /* Direct calls (win_socket.c). */
 void pike__win_open_socket(

@@ -43,6 +43,15 @@ static bool shot_fits(const struct pike_queue *q, const struct pike__slot *slot)
 	       !(slot->shots && pike__op_writes(&slot->op));
 }
 
+/* Polls look again at what this op may have changed for them. */
+static void tell_polls(struct pike_queue *q, const struct pike__slot *slot,
+    const struct pike__result *r)
+{
+	if (slot->handle && slot->lane < PIKE__POLLS &&
+	    slot->handle->lane[PIKE__POLLS].head)
+		pike__iocp_poll_anew(q, slot->handle, slot->lane, r->res > 0);
+}
+
 /* What the end of an op's call comes to. */
 static enum pike__took answer(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
@@ -67,6 +76,7 @@ static enum pike__took answer(
 	if (!p->shoots || (slot->state == PIKE__ENDING && !shot_fits(q, slot)))
 		return PIKE__TOOK_ALL;
 	pike__shot(q, slot, r);
+	tell_polls(q, slot, r);
 	if (slot->state != PIKE__ENDING)
 		return PIKE__TOOK_ON;
 	*r = pike__ended(slot);
@@ -161,12 +171,11 @@ static bool go(
 }
 
 /* What an op that has ended leaves: its packet, and polls to look again. */
-static void settle(struct pike_queue *q, struct pike__slot *slot)
+static void settle(
+    struct pike_queue *q, struct pike__slot *slot, const struct pike__result *r)
 {
 	pike__packet_give(&pike__iocp_of(q)->packets, slot);
-	if (slot->handle && slot->lane < PIKE__POLLS &&
-	    slot->handle->lane[PIKE__POLLS].head)
-		pike__iocp_poll_anew(q, slot->handle, slot->lane);
+	tell_polls(q, slot, r);
 }
 
 /* After the end of a call, or from the beginning: true when it has ended. */
@@ -178,7 +187,7 @@ static bool go_on(struct pike_queue *q, struct pike__slot *slot, bool answered,
 	if (took == PIKE__TOOK_STOP ||
 	    (took == PIKE__TOOK_ON && !go(q, slot, r)))
 		return false;
-	settle(q, slot);
+	settle(q, slot, r);
 	return true;
 }
 
@@ -315,7 +324,7 @@ void pike__iocp_cancel(struct pike_queue *q, struct pike__slot *slot)
 		slot->phase &= (uint8_t)~PIKE__IOCP_KEPT;
 		answer(q, slot, &r);
 	}
-	settle(q, slot);
+	settle(q, slot, &r);
 	pike__finish(q, slot, &r);
 }
 

@@ -11,8 +11,10 @@
 #include "iocp.h"
 #include "win_error.h"
 
-/* What a poll for many has told and need not be told again. */
+/* What a poll for many has told and need not be told again; what the driver
+ * will not tell, as another op has had it. */
 #define TOLD(slot) ((slot)->op.u.words[1])
+#define SEEN(slot) ((slot)->op.u.words[2])
 
 static ULONG to_driver(unsigned events)
 {
@@ -186,7 +188,7 @@ enum pike__given pike__iocp_poll(
 	enum pike__given given;
 
 	if (!slot->phase)
-		TOLD(slot) = 0;
+		TOLD(slot) = SEEN(slot) = 0;
 	slot->phase |= PIKE__IOCP_BEGUN;
 	given =
 	    pike__iocp_ask(q, slot, asked_of(slot), INT64_MAX, took_poll, r);
@@ -195,23 +197,36 @@ enum pike__given pike__iocp_poll(
 	return given;
 }
 
+/* Ends what the driver was asked, so that it is asked anew. */
+static void poll_again(struct pike__slot *slot)
+{
+	struct pike__packet *p = pike__packet_of(slot);
+
+	if (!(slot->phase & PIKE__IN_SYSTEM) ||
+	    (slot->phase & PIKE__IOCP_ANEW) || !p->file)
+		return;
+	slot->phase |= PIKE__IOCP_ANEW;
+	sys_CancelIoEx(p->file, &p->ov);
+}
+
 void pike__iocp_poll_anew(
-    struct pike_queue *q, struct pike__handle *h, unsigned lane)
+    struct pike_queue *q, struct pike__handle *h, unsigned lane, bool moved)
 {
 	uint64_t changed =
 	    lane == PIKE__READS ? PIKE_POLL_IN | PIKE_POLL_PRI : PIKE_POLL_OUT;
 
 	(void)q;
 	for (struct pike__slot *s = h->lane[PIKE__POLLS].head; s; s = s->next) {
-		struct pike__packet *p = pike__packet_of(s);
+		bool told = TOLD(s) & changed;
 
-		if (!(s->op.flags & PIKE_MULTISHOT) || !(TOLD(s) & changed))
-			continue;
 		TOLD(s) &= ~changed;
-		if ((s->phase & PIKE__IN_SYSTEM) &&
-		    !(s->phase & PIKE__IOCP_ANEW) && p->file) {
-			s->phase |= PIKE__IOCP_ANEW;
-			sys_CancelIoEx(p->file, &p->ov);
+		/* What came went to the one that read it, and is no more. */
+		if (moved && !told && lane == PIKE__READS &&
+		    (s->op.op_flags & PIKE_POLL_IN)) {
+			SEEN(s) |= PIKE_POLL_IN;
+			poll_again(s);
+		} else if (told) {
+			poll_again(s);
 		}
 	}
 }

@@ -162,10 +162,15 @@ static DWORD patience(int64_t timeout_ns)
 	return ms < INFINITE ? (DWORD)ms : INFINITE - 1;
 }
 
-/* Waits for the thread to have something, and takes it. */
+/*
+ * Waits for the thread to have something, and takes it; while the thread has
+ * something it stays away from the port, so that what is there can be taken
+ * too, in its order.
+ */
 static ULONG shown_take(
     struct pike__shown *s, OVERLAPPED_ENTRY *entries, DWORD ms)
 {
+	ULONG more = 0;
 	ULONG n;
 
 	AcquireSRWLockExclusive(&s->lock);
@@ -173,6 +178,9 @@ static ULONG shown_take(
 		SleepConditionVariableSRW(&s->came, &s->lock, ms, 0);
 	n = s->count;
 	memcpy(entries, s->batch, n * sizeof *entries);
+	if (n && sys_GetQueuedCompletionStatusEx(
+		     s->port, entries + n, BATCH, &more, 0, FALSE))
+		n += more;
 	s->count = 0;
 	s->woken = false;
 	WakeAllConditionVariable(&s->taken);
@@ -183,17 +191,10 @@ static ULONG shown_take(
 void pike__iocp_shown_wait(struct pike_queue *q, int64_t timeout_ns)
 {
 	struct pike__shown *s = pike__iocp_of(q)->shown;
-	OVERLAPPED_ENTRY entries[BATCH];
-	ULONG more = 0;
+	OVERLAPPED_ENTRY entries[2 * BATCH];
 	ULONG n = shown_take(s, entries, patience(timeout_ns));
 
 	for (ULONG i = 0; i < n; i++)
-		pike__iocp_packet(q, &entries[i]);
-	/* What the thread has not come to yet. */
-	if (!sys_GetQueuedCompletionStatusEx(
-		s->port, entries, BATCH, &more, 0, FALSE))
-		return;
-	for (ULONG i = 0; i < more; i++)
 		if (entries[i].lpOverlapped)
 			pike__iocp_packet(q, &entries[i]);
 }

@@ -137,106 +137,6 @@ static void cut_end(struct cut *cut)
 
 /* ---- the end of a call ---- */
 
-bool pike__iocp_of_another(const struct pike__handle *h, DWORD error)
-{
-	if (h->kind != PIKE__SOCKET_PACKET || (h->flags & PIKE__CONNECTED))
-		return false;
-	switch (error) {
-	case WSAECONNRESET:
-	case WSAENETRESET:
-	case WSAECONNREFUSED:
-	case ERROR_PORT_UNREACHABLE:
-		return true;
-	default:
-		return false;
-	}
-}
-
-/* Winsock has other names than other systems for some ends. */
-static DWORD error_named(const struct pike__handle *h, bool writes, DWORD error)
-{
-	bool packet = h->kind == PIKE__SOCKET_PACKET;
-
-	switch (error) {
-	case WSAENOTCONN:
-		if (packet)
-			return writes ? WSAEDESTADDRREQ : error;
-		return h->flags & PIKE__CONNECTED ? WSAECONNRESET : error;
-	case WSAECONNRESET:
-	case WSAENETRESET:
-	case ERROR_PORT_UNREACHABLE:
-		return packet ? WSAECONNREFUSED : WSAECONNRESET;
-	case WSAECONNABORTED:
-		return packet ? error : WSAECONNRESET;
-	case WSAESHUTDOWN:
-		return writes ? ERROR_NO_DATA : error;
-	default:
-		return error;
-	}
-}
-
-void pike__iocp_failed(struct pike__handle *h, const struct pike_op *op,
-    size_t moved, DWORD error, struct pike__result *r)
-{
-	bool writes = pike__op_infos[op->opcode].lane == PIKE__WRITES;
-
-	pike__win_error_named(r, error, error_named(h, writes, error));
-	if (h->kind == PIKE__SOCKET_STREAM && r->err != PIKE_EPIPE &&
-	    pike__ends_stream(r->err)) {
-		/* The system may tell it once: to both directions. */
-		if (writes)
-			h->gone = r->err;
-		else
-			pike__lane_fail(&h->lane[PIKE__WRITES], r->err);
-	}
-	if (moved)
-		r->res = (int64_t)moved;
-}
-
-/* The end of the bytes: that of the stream, or what is known to have cut it. */
-static enum pike__took end_met(struct pike__slot *slot, struct pike__result *r)
-{
-	struct pike__handle *h = slot->handle;
-
-	r->res = (int64_t)slot->moved;
-	if (!h->gone) {
-		r->flags |= PIKE_EOF;
-		return PIKE__TOOK_ALL;
-	}
-	pike__lane_fail(&h->lane[PIKE__WRITES], h->gone);
-	r->err = h->gone;
-	if (!slot->moved)
-		r->res = -r->err;
-	return PIKE__TOOK_ALL;
-}
-
-/* Not every system tells a receive of a reset that came before it. */
-enum pike__took pike__iocp_over(struct pike__slot *slot, struct pike__result *r)
-{
-	if (slot->handle->kind != PIKE__SOCKET_STREAM || slot->handle->gone ||
-	    slot->state == PIKE__ENDING)
-		return end_met(slot, r);
-	slot->phase |= PIKE__IOCP_OVER;
-	return PIKE__TOOK_ON;
-}
-
-static enum pike__took took_over(struct pike_queue *q, struct pike__slot *slot,
-    struct pike__packet *p, struct pike__result *r)
-{
-	(void)q;
-	slot->phase &= (uint8_t)~PIKE__IOCP_OVER;
-	if (!p->error && p->detail->u.poll.count &&
-	    (p->detail->u.poll.at[0].events & PIKE__AFD_ABORT))
-		slot->handle->gone = PIKE_ECONNRESET;
-	return end_met(slot, r);
-}
-
-enum pike__given pike__iocp_over_ask(
-    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
-{
-	return pike__iocp_ask(q, slot, PIKE__AFD_ABORT, 0, took_over, r);
-}
-
 /* What a message says beside its bytes. */
 static void message_read(
     const struct shape *s, struct pike__packet *p, struct pike__result *r)
@@ -251,7 +151,7 @@ static void message_read(
 	if (!s->msg)
 		return;
 	s->msg->fd_count = 0;
-	if (!d || !s->msg->control_len) {
+	if (!d) {
 		s->msg->control_len = 0;
 		return;
 	}
@@ -273,14 +173,14 @@ static enum pike__took failed(struct pike__slot *slot, struct pike__packet *p,
 		slot->moved += p->bytes;
 		if ((slot->phase & PIKE__IOCP_SHUT) &&
 		    slot->state != PIKE__ENDING)
-			return end_met(slot, r);
+			return pike__iocp_end_met(slot, r);
 		return pike__iocp_aborted(slot, r);
 	case ERROR_BROKEN_PIPE:
 	case ERROR_HANDLE_EOF:
 	case WSAESHUTDOWN:
 		if (writes)
 			break;
-		return end_met(slot, r);
+		return pike__iocp_end_met(slot, r);
 	default:
 		if (pike__iocp_of_another(h, p->error))
 			return PIKE__TOOK_ON;
@@ -384,7 +284,7 @@ static int call_recvmsg(SOCKET s, const struct shape *shape, struct cut *cut,
 	struct sockaddr *name = (struct sockaddr *)&d->u.message.name;
 
 	d->u.message.name_len = sizeof d->u.message.name;
-	if (!shape->msg || !shape->msg->control_len)
+	if (!shape->msg)
 		return sys_WSARecvFrom(s, cut->bufs, cut->n, n, &p->flags, name,
 		    &d->u.message.name_len, &p->ov, NULL);
 	memset(m, 0, sizeof *m);
@@ -428,6 +328,9 @@ static DWORD refused(struct pike__handle *h, const struct shape *s)
 {
 	if (h->kind == PIKE__SOCKET_STREAM && !pike__win_has_peer(h))
 		return WSAENOTCONN;
+	if (h->kind == PIKE__SOCKET_PACKET && s->writes && !s->addr &&
+	    !pike__win_has_peer(h))
+		return WSAEDESTADDRREQ;
 	if (!s->msg || !s->writes)
 		return 0;
 	if (s->msg->fd_count)
@@ -448,14 +351,20 @@ static int name_put(const struct shape *s, struct pike__packet *p)
 	    &p->detail->u.message.name_len);
 }
 
+/* Whether control data were lost only a receive of a message tells. */
+static bool wants_message(const struct shape *s)
+{
+	return !s->writes || s->msg->control_len > 0;
+}
+
 static enum pike__given packet_given(struct pike_queue *q,
     struct pike__slot *slot, const struct shape *s, struct cut *cut,
     struct pike__result *r)
 {
 	struct pike__handle *h = slot->handle;
 	bool stream = h->kind == PIKE__SOCKET_STREAM;
-	bool detail =
-	    !stream && (s->addr || (s->msg && s->msg->control_len > 0));
+	bool detail = h->kind == PIKE__SOCKET_PACKET &&
+		      (s->addr || (s->msg && wants_message(s)));
 	struct pike__packet *p;
 	int bad;
 
@@ -496,6 +405,14 @@ static bool awaits_urgent(const struct pike__slot *slot)
 	       (slot->op.op_flags & PIKE_MSG_OOB);
 }
 
+static size_t part_of(const struct pike__handle *h, bool writes)
+{
+	if (!writes)
+		return PIKE__IOCP_RECV_PART;
+	return h->kind == PIKE__PIPE ? PIKE__IOCP_PIPE_PART
+				     : PIKE__IOCP_SEND_PART;
+}
+
 /* Nothing to move on a stream: nothing to wait for. */
 static enum pike__given nothing(
     const struct shape *s, struct pike__slot *slot, struct pike__result *r)
@@ -525,8 +442,7 @@ enum pike__given pike__iocp_transfer(
 		if (!bad)
 			bad = cut_whole(&cut, &s);
 	} else {
-		cut_part(&cut, &s, slot->moved,
-		    s.writes ? PIKE__IOCP_SEND_PART : PIKE__IOCP_RECV_PART);
+		cut_part(&cut, &s, slot->moved, part_of(h, s.writes));
 		if (!bad && !cut.want)
 			return nothing(&s, slot, r);
 	}
