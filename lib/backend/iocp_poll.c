@@ -99,26 +99,25 @@ static enum pike__took took_poll(struct pike_queue *q, struct pike__slot *slot,
 	const unsigned always = PIKE_POLL_ERR | PIKE_POLL_HUP;
 	const struct pike__afd_poll *poll = &p->detail->u.poll;
 	unsigned wanted = slot->op.op_flags | always;
+	ULONG told = !p->error && poll->count ? poll->at[0].events : 0;
 	unsigned events;
 
-	(void)q;
 	slot->phase &= (uint8_t)~PIKE__IOCP_ANEW;
-	if (p->error == ERROR_OPERATION_ABORTED)
-		return pike__iocp_aborted(slot, r);
-	if (p->error) {
+	if (p->error && p->error != ERROR_OPERATION_ABORTED) {
 		pike__win_error(r, p->error);
 		return PIKE__TOOK_ALL;
 	}
-	if (!poll->count)
-		return PIKE__TOOK_ON;
-	if (poll->at[0].events & PIKE__AFD_LOCAL_CLOSE) {
+	if (told & PIKE__AFD_LOCAL_CLOSE) {
 		pike__win_error(r, WSAEBADF);
 		return PIKE__TOOK_ALL;
 	}
-	events = from_driver(poll->at[0].events) & wanted;
+	events = (from_driver(told) | (unsigned)SEEN(slot)) & wanted;
+	SEEN(slot) = 0;
+	if (!events && p->error)
+		return pike__iocp_aborted(slot, r);
 	/* A peer's end is told unasked. */
-	TOLD(slot) |=
-	    poll->at[0].events & PIKE__AFD_DISCONNECT ? PIKE_POLL_RDHUP : 0;
+	if (told & PIKE__AFD_DISCONNECT)
+		TOLD(slot) |= PIKE_POLL_RDHUP;
 	if (!(slot->op.flags & PIKE_MULTISHOT)) {
 		r->res = events;
 		return events ? PIKE__TOOK_ALL : PIKE__TOOK_ON;
@@ -127,6 +126,14 @@ static enum pike__took took_poll(struct pike_queue *q, struct pike__slot *slot,
 	TOLD(slot) |= events;
 	if (!events)
 		return PIKE__TOOK_ON;
+	/* That there is room was asked for what the driver has told. */
+	if (p->error && slot->state != PIKE__ENDING &&
+	    !pike__may_shoot(q, slot)) {
+		TOLD(slot) &= ~(uint64_t)events;
+		SEEN(slot) |= events;
+		slot->phase |= PIKE__IOCP_KEPT;
+		return PIKE__TOOK_STOP;
+	}
 	r->res = events;
 	return PIKE__TOOK_SHOT;
 }
