@@ -287,7 +287,7 @@ enum pike_opcode {
 	 * On Windows console events are signals: SIGINT, SIGHUP (the console
 	 * is closed), SIGTERM (log off, shut down) and 21 (Ctrl+Break, the
 	 * system's SIGBREAK); after HUP and TERM the system ends the process
-	 * in a few seconds. -PIKE_ENOTSUP: none of these is in the set. */
+	 * in a few seconds. No other signal ever comes there. */
 	PIKE_SIGNAL,
 
 	/* Cancels as pike_cancel does, of u.cancel.id, or, when that is 0, as

@@ -225,6 +225,10 @@ enum pike__given pike__iocp_connect(
 		*r = (struct pike__result){.res = code, .err = -code};
 		return PIKE__ENDED;
 	}
+	if (sa.ss_family != system_family(h)) {
+		pike__win_error(r, WSAEAFNOSUPPORT);
+		return PIKE__ENDED;
+	}
 	if (h->kind == PIKE__SOCKET_PACKET)
 		return connect_now(slot, &sa, len, r);
 	p = pike__packet_take(&pike__iocp_of(q)->packets, slot, false);

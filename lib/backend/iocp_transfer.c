@@ -162,6 +162,14 @@ static void message_read(
 		r->flags |= PIKE_TRUNCATED;
 }
 
+/* Whether what did not fit was only control data. */
+static bool control_cut(const struct shape *s, const struct pike__packet *p)
+{
+	return s->msg && p->detail &&
+	       (p->detail->u.message.msg.dwFlags & (MSG_CTRUNC | MSG_TRUNC)) ==
+		   MSG_CTRUNC;
+}
+
 /* A call that failed: another, or the end of the op. */
 static enum pike__took failed(struct pike__slot *slot, struct pike__packet *p,
     bool writes, struct pike__result *r)
@@ -202,7 +210,7 @@ static enum pike__took transferred(struct pike_queue *q,
 	if ((p->error == WSAEMSGSIZE || p->error == ERROR_MORE_DATA) &&
 	    !s.writes && p->bytes <= p->want) {
 		p->error = 0;
-		if (packet)
+		if (packet && !control_cut(&s, p))
 			r->flags |= PIKE_TRUNCATED;
 	}
 	if (p->error)

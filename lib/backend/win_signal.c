@@ -229,8 +229,8 @@ bool pike__iocp_signal_start(
 
 	if (slot->phase) /* it was paused, and goes on */
 		return waiter_serve(q, slot, r);
-	error =
-	    slot->op.u.signal.set & KNOWN ? ctrl_open(q) : ERROR_NOT_SUPPORTED;
+	/* Those that are not known never come: they are waited for in vain. */
+	error = ctrl_open(q);
 	if (error) {
 		pike__win_error(r, error);
 		return true;
