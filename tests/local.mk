@@ -112,7 +112,8 @@ endif
 
 # About Windows, by its name; and the parts that know no system, once more.
 windows_tests = \
-	tests/windows/errors
+	tests/windows/errors \
+	tests/windows/trace
 windows_units = \
 	tests/unit/done \
 	tests/unit/grow \
@@ -320,6 +321,12 @@ tests_kqueue_quirks_LDADD = $(seam_libs)
 tests_windows_errors_SOURCES = tests/windows/errors.c tests/unit/unit.h
 tests_windows_errors_CPPFLAGS = $(seam_cppflags)
 tests_windows_errors_LDADD = $(seam_libs)
+tests_windows_trace_SOURCES = \
+	tests/windows/trace.c \
+	tests/windows/watch.c \
+	tests/windows/watch.h
+tests_windows_trace_CPPFLAGS = $(seam_cppflags)
+tests_windows_trace_LDADD = libpike-harness.la $(seam_libs)
 
 if ENABLE_TESTS
 EXTRA_PROGRAMS += $(windows_tests)
