@@ -283,7 +283,8 @@ CASE(event_of_the_same_batch_does_not_reach_a_reused_number)
 }
 
 /* Trap 1: a registration lives as long as the open file, not the number. */
-CASE(dup_of_a_closed_descriptor_disturbs_nobody)
+CASE_WHERE(dup_of_a_closed_descriptor_disturbs_nobody,
+    port_can(PORT_DUPS_APART), "a file belongs to one queue here")
 {
 	pike_handle h;
 	pike_fd fd[2];
@@ -307,7 +308,8 @@ CASE(dup_of_a_closed_descriptor_disturbs_nobody)
 }
 
 /* Trap 1: nor is what the system remembers of the old number in the way. */
-CASE(dup_comes_back_under_the_closed_number)
+CASE_WHERE(dup_comes_back_under_the_closed_number, port_can(PORT_DUPS_APART),
+    "a file belongs to one queue here")
 {
 	pike_fd fd[2];
 	char in;
@@ -325,7 +327,8 @@ CASE(dup_comes_back_under_the_closed_number)
 	}
 }
 
-CASE(closing_one_of_two_dups_leaves_the_other)
+CASE_WHERE(closing_one_of_two_dups_leaves_the_other, port_can(PORT_DUPS_APART),
+    "a file belongs to one queue here")
 {
 	pike_fd fd[2];
 	char in;

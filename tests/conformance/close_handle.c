@@ -219,7 +219,8 @@ CASE(what_a_duplicate_keeps_alive_wakes_nobody)
 	ck_assert_int_eq(port_read(twin, &byte, 1), 1);
 }
 
-CASE(duplicates_are_handles_of_their_own)
+CASE_WHERE(duplicates_are_handles_of_their_own, port_can(PORT_DUPS_APART),
+    "a file belongs to one queue here")
 {
 	pike_fd fd[2];
 	char byte;

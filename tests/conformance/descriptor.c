@@ -3,7 +3,8 @@
 #include "harness.h"
 
 #define PASS_CASE(name)                                                        \
-	CASE_WHERE(name, port_has_unix(), "sockets pass no descriptors here")
+	CASE_WHERE(                                                            \
+	    name, port_can(PORT_UNIX), "sockets pass no descriptors here")
 
 /* Sends n descriptors of one pipe's reader by pike. */
 static void pass(struct rig *rig, pike_handle h, const pike_fd *fds, unsigned n)

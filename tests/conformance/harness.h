@@ -324,6 +324,10 @@ void peer_write(struct rig *rig, pike_fd fd, const void *buf, size_t len);
 /* Reads len bytes and forgets them. */
 void peer_drain(struct rig *rig, pike_fd fd, int64_t len);
 
+/* The same of what was there before id, which then goes out as far as it has
+ * to. */
+void peer_drain_for(struct rig *rig, pike_fd fd, int64_t len, pike_id id);
+
 /* Expects the orderly end on the plain end. */
 void peer_expect_eof(pike_fd fd);
 

@@ -115,7 +115,7 @@ int64_t rig_full(
 	int64_t sum = 0;
 
 	/* What stands for them elsewhere loses what finds no room. */
-	if (kind == RIG_DGRAM && !port_has_unix())
+	if (kind == RIG_DGRAM && !port_can(PORT_UNIX))
 		return 0;
 	if (!rig_plain_pair(rig, kind, fd))
 		return 0;
@@ -293,6 +293,16 @@ void peer_drain(struct rig *rig, pike_fd fd, int64_t len)
 		    len < (int64_t)sizeof(junk) ? (size_t)len : sizeof(junk);
 		peer_read(rig, fd, junk, step);
 		len -= (int64_t)step;
+	}
+}
+
+void peer_drain_for(struct rig *rig, pike_fd fd, int64_t len, pike_id id)
+{
+	peer_drain(rig, fd, len);
+	while (!port_can(PORT_PART_SENDS) && in_flight(rig, id)) {
+		char junk[4096];
+		port_read(fd, junk, sizeof(junk));
+		rig_reap(rig, NS_PER_MS / 10);
 	}
 }
 

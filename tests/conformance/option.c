@@ -37,6 +37,8 @@ CASE(options_that_are_on_or_off)
 	pike_handle h = rig_socket(rig, PIKE_AF_INET, PIKE_SOCK_STREAM);
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (names[i] == PIKE_SO_REUSEPORT && !port_can(PORT_REUSEPORT))
+			continue;
 		round_trip(rig, h, names[i], 1);
 		round_trip(rig, h, names[i], 0);
 		int32_t much = 17;
@@ -50,7 +52,8 @@ CASE(options_that_are_on_or_off)
 	round_trip(rig, d, PIKE_SO_BROADCAST, 0);
 }
 
-CASE(options_of_keepalive)
+CASE_WHERE(
+    options_of_keepalive, port_can(PORT_KEEPALIVE), "no such options here")
 {
 	pike_handle h = rig_socket(rig, PIKE_AF_INET, PIKE_SOCK_STREAM);
 
@@ -132,12 +135,15 @@ CASE(option_v6only)
 
 CASE(option_type_is_read_only)
 {
-	pike_handle h = rig_socket(rig, PIKE_AF_UNIX, PIKE_SOCK_SEQPACKET);
+	bool has = port_can(PORT_UNIX);
+	int type = has ? PIKE_SOCK_SEQPACKET : PIKE_SOCK_DGRAM;
+	pike_handle h =
+	    rig_socket(rig, has ? PIKE_AF_UNIX : PIKE_AF_INET, type);
 	int32_t value = PIKE_SOCK_STREAM;
 
-	ck_assert_int_eq(get(rig, h, PIKE_SO_TYPE), PIKE_SOCK_SEQPACKET);
+	ck_assert_int_eq(get(rig, h, PIKE_SO_TYPE), type);
 	expect_op(rig, set(h, PIKE_SO_TYPE, &value), -PIKE_ENOPROTOOPT);
-	ck_assert_int_eq(get(rig, h, PIKE_SO_TYPE), PIKE_SOCK_SEQPACKET);
+	ck_assert_int_eq(get(rig, h, PIKE_SO_TYPE), type);
 }
 
 CASE(options_that_are_none)
@@ -208,13 +214,16 @@ CASE(options_of_the_system)
 	    op_option(PIKE_SETSOCKOPT, h, level, name, &value, sizeof(value)));
 	value = 0;
 	expect_one(rig, id, 0, 0, 0);
+	bool whole = port_can(PORT_OPTION_LENGTHS);
 	expect_op(rig,
 	    op_option(PIKE_GETSOCKOPT, h, level, name, &value, sizeof(value)),
-	    sizeof(value));
+	    whole ? (int64_t)sizeof(value) : 1);
 	ck_assert_int_eq(value, 1);
 	ck_assert_int_eq(get(rig, h, PIKE_SO_KEEPALIVE), 1);
-	expect_op(rig, op_option(PIKE_SETSOCKOPT, h, level, name, &value, 1),
-	    -PIKE_EINVAL);
+	if (whole)
+		expect_op(rig,
+		    op_option(PIKE_SETSOCKOPT, h, level, name, &value, 1),
+		    -PIKE_EINVAL);
 }
 
 int main(void)

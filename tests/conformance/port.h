@@ -36,6 +36,21 @@ int64_t port_cpu_step_ns(void);
 bool port_lose_rights(void);
 void port_regain_rights(void);
 
+/* What a system may be unable to do, or to show; a case that cannot do without
+ * is skipped. */
+enum port_ability {
+	PORT_UNIX,       /* Unix sockets, which also pass descriptors */
+	PORT_POLL_PIPES, /* a pipe can be polled */
+	PORT_PART_SENDS, /* a send that waits ends when part of it has gone */
+	PORT_DUPS_APART, /* one file can be adopted twice, or by two queues */
+	PORT_REUSEPORT,
+	PORT_KEEPALIVE,     /* the times of PIKE_SO_KEEPALIVE */
+	PORT_CUT_CONTROL,   /* control data that were cut are told of */
+	PORT_UDP_REFUSALS,  /* a connected datagram socket hears of them */
+	PORT_OPTION_LENGTHS /* an option that is an int is read as one */
+};
+bool port_can(enum port_ability ability);
+
 /* -- descriptors -- */
 
 int port_open_count(void);
@@ -61,7 +76,6 @@ bool port_limit_files(int spare);
  * Connected pairs. Where there are no Unix sockets, a pair of them is what
  * comes nearest: TCP for a stream, UDP for datagrams; else -PIKE_ENOTSUP.
  */
-bool port_has_unix(void);
 void port_tcp_pair(pike_fd fd[2]);
 int port_unix_pair(int type, pike_fd fd[2]);
 

@@ -63,8 +63,9 @@ pike_fd port_socket(int family, int type)
 	return fd;
 }
 
-bool port_has_unix(void)
+bool port_can(enum port_ability ability)
 {
+	(void)ability;
 	return true;
 }
 

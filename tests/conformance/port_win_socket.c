@@ -121,13 +121,34 @@ static int port_to(const struct pike_addr *addr, void *sa)
 	return len;
 }
 
-bool port_has_unix(void)
+static bool port_has_unix(void)
 {
 	pike_fd fd = port_socket(PIKE_AF_UNIX, PIKE_SOCK_STREAM);
 
 	if (fd >= 0)
 		port_close(fd);
 	return fd >= 0;
+}
+
+/* What Wine has not, Windows has: tests/windows/WINE-CANNOT. */
+static bool port_is_wine(void)
+{
+	return GetProcAddress(
+	    GetModuleHandleA("ntdll.dll"), "wine_get_version");
+}
+
+bool port_can(enum port_ability ability)
+{
+	switch (ability) {
+	case PORT_UNIX:
+		return port_has_unix();
+	case PORT_KEEPALIVE:
+	case PORT_CUT_CONTROL:
+	case PORT_UDP_REFUSALS:
+		return !port_is_wine();
+	default:
+		return false;
+	}
 }
 
 pike_fd port_socket(int family, int type)
@@ -271,11 +292,22 @@ static void port_dgram_pair(pike_fd fd[2])
 		port_connect_with(fd[i], &addr[!i]);
 }
 
+/* Of TCP, and no byte waits for others. */
+static void port_quick_pair(pike_fd fd[2])
+{
+	BOOL on = 1;
+
+	port_tcp_pair(fd);
+	for (int i = 0; i < 2; i++)
+		MUST(setsockopt((SOCKET)fd[i], IPPROTO_TCP, TCP_NODELAY,
+			 (char *)&on, sizeof(on)) == 0);
+}
+
 /* What comes nearest where the family is not. */
 int port_unix_pair(int type, pike_fd fd[2])
 {
 	if (type == PIKE_SOCK_STREAM)
-		port_tcp_pair(fd);
+		port_quick_pair(fd);
 	else if (type == PIKE_SOCK_DGRAM)
 		port_dgram_pair(fd);
 	else
@@ -367,7 +399,13 @@ int64_t port_read(pike_fd fd, void *buf, size_t len)
 	if (!port_is_socket(fd))
 		return port_pipe_read(port_handle(fd), buf, len);
 	port_block(fd, false);
-	return port_count(fd, recv((SOCKET)fd, buf, (int)len, 0));
+	int64_t n = port_count(fd, recv((SOCKET)fd, buf, (int)len, 0));
+	/* Wine says that a stream has ended when it was reset before. */
+	WSAPOLLFD p = {(SOCKET)fd, POLLIN, 0};
+	if (n == 0 && len > 0 && WSAPoll(&p, 1, 0) == 1 &&
+	    (p.revents & POLLERR))
+		return -PIKE_ECONNRESET;
+	return n;
 }
 
 int64_t port_write(pike_fd fd, const void *buf, size_t len)

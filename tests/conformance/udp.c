@@ -288,7 +288,8 @@ CASE(receiving_into_nothing_consumes_a_datagram)
 }
 
 /* Trap 128: once, on any later op, and no more than that. */
-CASE(connected_sender_hears_of_a_closed_port_once)
+CASE_WHERE(connected_sender_hears_of_a_closed_port_once,
+    port_can(PORT_UDP_REFUSALS), "nobody tells of refused datagrams here")
 {
 	struct pike_addr a, gone;
 	pike_handle h = bound(rig, PIKE_AF_INET, &a);

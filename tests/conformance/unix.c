@@ -3,7 +3,7 @@
 #include "harness.h"
 
 #define UNIX_CASE(name)                                                        \
-	CASE_WHERE(name, port_has_unix(), "no Unix sockets here")
+	CASE_WHERE(name, port_can(PORT_UNIX), "no Unix sockets here")
 
 /* A listening handle at a path of the test's. */
 static pike_handle listening(struct rig *rig, int type, struct pike_addr *addr)

@@ -111,7 +111,8 @@ CASE(memory_is_given_back_after_its_packet)
 		for (int i = 0; i < 8; i++) {
 			at[i] = in[(round * 8 + i) % 64];
 			struct pike_op op = op_recv(h[i & 1], at[i], 256);
-			op.timeout_ns = random_below(&by_chance, 4) ? 0 : 200000;
+			op.timeout_ns =
+			    random_below(&by_chance, 4) ? 0 : 200000;
 			ids[i] = submit(rig, op);
 		}
 		for (unsigned n = random_below(&by_chance, 6); n > 0; n--)
@@ -186,18 +187,15 @@ CASE(an_idle_queue_makes_no_call)
 
 static const char *trace_self;
 
-/* What a child that may inherit finds under the numbers of its arguments. */
+/* How many of its arguments are numbers of what looks like a socket, in a
+ * child that may inherit; it opens none itself. */
 static int trace_child(int count, char **numbers)
 {
 	int found = 0;
 
 	for (int i = 0; i < count; i++) {
-		SOCKET s = (SOCKET)strtoull(numbers[i], NULL, 10);
-		int type, len = sizeof(type);
-		WSADATA data;
-		WSAStartup(MAKEWORD(2, 2), &data);
-		found += getsockopt(
-			     s, SOL_SOCKET, SO_TYPE, (char *)&type, &len) == 0;
+		uintptr_t number = (uintptr_t)strtoull(numbers[i], NULL, 10);
+		found += GetFileType((HANDLE)number) == FILE_TYPE_PIPE;
 	}
 	return 100 + found;
 }

@@ -48,10 +48,7 @@ static unsigned char *state_of(HANDLE h)
 	return &watch_state[i];
 }
 
-static unsigned char *state_of_socket(SOCKET s)
-{
-	return state_of((HANDLE)s);
-}
+#define state_of_socket(s) state_of((HANDLE)(s))
 
 /* Nobody but the calls that make it so may use a socket that does not know
  * yet what it is. */
@@ -72,6 +69,18 @@ static void watch_new(HANDLE h)
 }
 
 /* ----------------------------------------------- what the system writes -- */
+
+/* Where the first bytes are that a call moves. */
+struct extent {
+	const void *memory;
+	size_t len;
+};
+
+static struct extent extent_of(const WSABUF *bufs, DWORD n)
+{
+	return n ? (struct extent){bufs[0].buf, bufs[0].len}
+		 : (struct extent){NULL, 0};
+}
 
 /* An overlapped call that has not been dequeued: its OVERLAPPED and the bytes
  * that it may write to or read from. */
@@ -108,8 +117,8 @@ static bool watch_goes_on(HANDLE file, bool ok, DWORD error)
 		  : error == ERROR_IO_PENDING;
 }
 
-static void held_add(HANDLE file, OVERLAPPED *ov, bool ok, DWORD error,
-    const void *memory, size_t len)
+static void held_add(
+    HANDLE file, OVERLAPPED *ov, bool ok, DWORD error, struct extent at)
 {
 	if (!ov || !watch_goes_on(file, ok, error))
 		return;
@@ -117,7 +126,7 @@ static void held_add(HANDLE file, OVERLAPPED *ov, bool ok, DWORD error,
 		watch_fail("the watch has room for fewer calls");
 	watch_seen.begun++;
 	held[held_count++] =
-	    (struct held){.ov = ov, .memory = memory, .len = len};
+	    (struct held){.ov = ov, .memory = at.memory, .len = at.len};
 }
 
 int watch_held(void)
@@ -310,33 +319,26 @@ static int look_getpeername(SOCKET s, struct sockaddr *sa, int *len)
 	return real.getpeername(s, sa, len);
 }
 
-static int look_getsockname(SOCKET s, struct sockaddr *sa, int *len)
-{
-	watch_seen.calls++;
-	watch_ready(s, "getsockname before the socket's context is updated");
-	return real.getsockname(s, sa, len);
-}
-
 /*
  * An overlapped call, looked at before and after: whether it went on, on which
  * file, with what memory.
  */
-#define OVERLAPPED_CALL(file, good, memory, len, call)                         \
+#define OVERLAPPED_CALL(file, good, at, call)                                  \
 	EnterCriticalSection(&watch_lock);                                     \
 	held_check(ov);                                                        \
 	int r = call;                                                          \
 	DWORD error = GetLastError();                                          \
-	held_add((HANDLE)(file), ov, good, error, memory, len);                \
+	held_add((HANDLE)(file), ov, good, error, at);                         \
 	LeaveCriticalSection(&watch_lock);                                     \
 	SetLastError(error);                                                   \
 	return r
-#define FIRST(bufs, n) (n) ? (bufs)[0].buf : NULL, (n) ? (bufs)[0].len : 0
 
 static int look_recv(SOCKET s, WSABUF *bufs, DWORD n, DWORD *bytes,
     DWORD *flags, WSAOVERLAPPED *ov, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
 {
-	watch_ready(s, "a receive before the socket's context is updated");
-	OVERLAPPED_CALL(s, r == 0, FIRST(bufs, n),
+	watch_ready(s, "a receive before the socket's context "
+		       "is updated");
+	OVERLAPPED_CALL(s, r == 0, extent_of(bufs, n),
 	    real.WSARecv(s, bufs, n, bytes, flags, ov, routine));
 }
 
@@ -344,7 +346,7 @@ static int look_send(SOCKET s, WSABUF *bufs, DWORD n, DWORD *bytes, DWORD flags,
     WSAOVERLAPPED *ov, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
 {
 	watch_ready(s, "a send before the socket's context is updated");
-	OVERLAPPED_CALL(s, r == 0, FIRST(bufs, n),
+	OVERLAPPED_CALL(s, r == 0, extent_of(bufs, n),
 	    real.WSASend(s, bufs, n, bytes, flags, ov, routine));
 }
 
@@ -352,7 +354,7 @@ static int look_recvfrom(SOCKET s, WSABUF *bufs, DWORD n, DWORD *bytes,
     DWORD *flags, struct sockaddr *sa, int *len, WSAOVERLAPPED *ov,
     LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
 {
-	OVERLAPPED_CALL(s, r == 0, FIRST(bufs, n),
+	OVERLAPPED_CALL(s, r == 0, extent_of(bufs, n),
 	    real.WSARecvFrom(s, bufs, n, bytes, flags, sa, len, ov, routine));
 }
 
@@ -360,22 +362,22 @@ static int look_sendto(SOCKET s, WSABUF *bufs, DWORD n, DWORD *bytes,
     DWORD flags, const struct sockaddr *sa, int len, WSAOVERLAPPED *ov,
     LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
 {
-	OVERLAPPED_CALL(s, r == 0, FIRST(bufs, n),
+	OVERLAPPED_CALL(s, r == 0, extent_of(bufs, n),
 	    real.WSASendTo(s, bufs, n, bytes, flags, sa, len, ov, routine));
 }
 
 static BOOL look_read(
     HANDLE file, void *buf, DWORD len, DWORD *bytes, OVERLAPPED *ov)
 {
-	OVERLAPPED_CALL(
-	    file, r, buf, len, real.ReadFile(file, buf, len, bytes, ov));
+	OVERLAPPED_CALL(file, r, ((struct extent){buf, len}),
+	    real.ReadFile(file, buf, len, bytes, ov));
 }
 
 static BOOL look_write(
     HANDLE file, const void *buf, DWORD len, DWORD *bytes, OVERLAPPED *ov)
 {
-	OVERLAPPED_CALL(
-	    file, r, buf, len, real.WriteFile(file, buf, len, bytes, ov));
+	OVERLAPPED_CALL(file, r, ((struct extent){buf, len}),
+	    real.WriteFile(file, buf, len, bytes, ov));
 }
 
 static BOOL PASCAL look_accept(SOCKET l, SOCKET s, void *out, DWORD data,
@@ -385,7 +387,7 @@ static BOOL PASCAL look_accept(SOCKET l, SOCKET s, void *out, DWORD data,
 		watch_fail("an accept that waits for data");
 	watch_seen.accepts++;
 	*state_of_socket(s) |= WATCH_ACCEPTING;
-	OVERLAPPED_CALL(l, r, out, own + peer,
+	OVERLAPPED_CALL(l, r, ((struct extent){out, own + peer}),
 	    real_calls.accept_ex(l, s, out, data, own, peer, bytes, ov));
 }
 
@@ -402,7 +404,7 @@ static BOOL PASCAL look_connect(SOCKET s, const struct sockaddr *sa, int len,
 	BOOL ok = real_calls.connect_ex(s, sa, len, out, out_len, bytes, ov);
 	DWORD error = GetLastError();
 	int before = held_count;
-	held_add((HANDLE)s, ov, ok, error, NULL, 0);
+	held_add((HANDLE)s, ov, ok, error, extent_of(NULL, 0));
 	if (held_count > before)
 		held[before].connects = (HANDLE)s;
 	LeaveCriticalSection(&watch_lock);
@@ -413,18 +415,21 @@ static BOOL PASCAL look_connect(SOCKET s, const struct sockaddr *sa, int len,
 static INT PASCAL look_recvmsg(SOCKET s, WSAMSG *msg, DWORD *bytes,
     WSAOVERLAPPED *ov, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
 {
-	OVERLAPPED_CALL(s, r == 0, FIRST(msg->lpBuffers, msg->dwBufferCount),
+	OVERLAPPED_CALL(s, r == 0,
+	    extent_of(msg->lpBuffers, msg->dwBufferCount),
 	    real_calls.recv_msg(s, msg, bytes, ov, routine));
 }
 
 static INT PASCAL look_sendmsg(SOCKET s, WSAMSG *msg, DWORD flags, DWORD *bytes,
     WSAOVERLAPPED *ov, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
 {
-	OVERLAPPED_CALL(s, r == 0, FIRST(msg->lpBuffers, msg->dwBufferCount),
+	OVERLAPPED_CALL(s, r == 0,
+	    extent_of(msg->lpBuffers, msg->dwBufferCount),
 	    real_calls.send_msg(s, msg, flags, bytes, ov, routine));
 }
 
-/* A poll, the only one of them; its packet comes also when it ends at once. */
+/* A poll, the only one of them; its packet comes also when it
+ * ends at once. */
 static NTSTATUS NTAPI look_control(HANDLE file, HANDLE event, void *apc,
     void *context, IO_STATUS_BLOCK *status, ULONG code, void *in, ULONG in_len,
     void *out, ULONG out_len)
@@ -435,13 +440,14 @@ static NTSTATUS NTAPI look_control(HANDLE file, HANDLE event, void *apc,
 	held_check(ov);
 	NTSTATUS r = real_calls.device_control(
 	    file, event, apc, context, status, code, in, in_len, out, out_len);
-	held_add(
-	    file, ov, r == 0, r == 0x103 ? ERROR_IO_PENDING : 0, out, out_len);
+	held_add(file, ov, r == 0, r == 0x103 ? ERROR_IO_PENDING : 0,
+	    (struct extent){out, out_len});
 	LeaveCriticalSection(&watch_lock);
 	return r;
 }
 
-/* ------------------------------------------------------------ the watch -- */
+/* ------------------------------------------------------------
+ * the watch -- */
 
 void watch_reset(void)
 {
@@ -467,7 +473,6 @@ static void watch_table(void)
 	pike__win_sys.setsockopt = look_setsockopt;
 	pike__win_sys.shutdown = look_shutdown;
 	pike__win_sys.getpeername = look_getpeername;
-	pike__win_sys.getsockname = look_getsockname;
 	pike__win_sys.WSARecv = look_recv;
 	pike__win_sys.WSASend = look_send;
 	pike__win_sys.WSARecvFrom = look_recvfrom;
