@@ -180,6 +180,17 @@ struct pike_addr port_loopback(int family)
 	return addr;
 }
 
+struct pike_addr port_loopback_apart(void)
+{
+	struct pike_addr addr = port_loopback(PIKE_AF_INET);
+	DWORD id = GetCurrentProcessId();
+
+	addr.u.ip4[1] = (uint8_t)(1 + (id >> 16) % 250);
+	addr.u.ip4[2] = (uint8_t)(id >> 8);
+	addr.u.ip4[3] = (uint8_t)(1 + id % 250);
+	return addr;
+}
+
 int port_name(pike_fd fd, bool peer, struct pike_addr *addr)
 {
 	struct sockaddr_storage sa = {0};
@@ -210,12 +221,15 @@ pike_fd port_bound(struct pike_addr *addr, int type, int backlog)
 	return fd;
 }
 
-struct pike_addr port_nobody(void)
+pike_fd port_nobody(struct pike_addr *addr)
 {
-	struct pike_addr addr = port_loopback(PIKE_AF_INET);
+	struct sockaddr_storage sa;
 
-	port_close(port_bound(&addr, PIKE_SOCK_STREAM, 1));
-	return addr;
+	*addr = port_loopback(PIKE_AF_INET);
+	pike_fd fd = port_socket(PIKE_AF_INET, PIKE_SOCK_STREAM);
+	MUST(bind((SOCKET)fd, (struct sockaddr *)&sa, port_to(addr, &sa)) == 0);
+	MUST(port_name(fd, false, addr) == 0);
+	return fd;
 }
 
 pike_fd port_connect(const struct pike_addr *addr, int type)
