@@ -414,5 +414,11 @@ EXTRA_DIST += \
 	$(script_tests) \
 	tests/install/consumer.c \
 	tests/support/summary \
+	tests/windows/MISSING \
+	tests/windows/WINE-CANNOT \
+	tests/windows/coverage \
+	tests/windows/examples \
+	tests/windows/installed \
+	tests/windows/program \
 	tests/vm/init.c \
 	tests/vm/left-out
