@@ -17,4 +17,5 @@ EXTRA_DIST += \
 	tools/setup-lib.sh \
 	tools/test \
 	tools/vm \
-	tools/vm-fetch
+	tools/vm-fetch \
+	tools/windows
