@@ -187,6 +187,7 @@ tests_differ_differ_SOURCES = \
 	tests/differ/differ.h \
 	tests/differ/links.c \
 	tests/differ/model.c \
+	tests/differ/paper.c \
 	tests/differ/program.c \
 	tests/differ/run.c \
 	tests/differ/shrink.c \

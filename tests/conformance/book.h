@@ -7,8 +7,6 @@
 #ifndef PIKE_TESTS_BOOK_H
 #define PIKE_TESTS_BOOK_H
 
-#include <stdio.h>
-
 #include "harness.h"
 
 struct rig_op {
@@ -38,15 +36,9 @@ extern const char *book_file;
 extern int book_line;
 void book_at(const char *file, int line);
 
-/* Fails the test with a message that begins with that place. What printf
- * means to mingw's compiler is another one than its headers give. */
-#ifdef __MINGW_PRINTF_FORMAT
-#	define BOOK_FORMAT __MINGW_PRINTF_FORMAT
-#else
-#	define BOOK_FORMAT printf
-#endif
+/* Fails the test with a message that begins with that place. */
 void book_fail(const char *format, ...)
-    __attribute__((format(BOOK_FORMAT, 1, 2), noreturn));
+    __attribute__((format(PORT_PRINTF, 1, 2), noreturn));
 
 void book_open(struct rig *rig);
 void book_free(struct rig *rig);

@@ -10,8 +10,16 @@
 #define PIKE_TESTS_PORT_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include <pike.h>
+
+/* What printf means to mingw's compiler is not what its headers give. */
+#ifdef __MINGW_PRINTF_FORMAT
+#	define PORT_PRINTF __MINGW_PRINTF_FORMAT
+#else
+#	define PORT_PRINTF printf
+#endif
 
 /* Memory that a forked child shares with its parent; zeroed, never freed. */
 void *port_shared(size_t size);

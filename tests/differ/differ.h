@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <pike.h>
 
@@ -67,6 +68,7 @@ struct step {
 struct program {
 	uint64_t seed;
 	int count;
+	bool plain; /* see kind_plain */
 	struct step steps[STEPS_MAX];
 };
 
@@ -98,6 +100,9 @@ enum kind {
 #define KINDS_LINKED KIND_NEW_TCP
 
 extern const char *const kind_names[KINDS];
+
+/* What every system has: in a plain program that is all there is. */
+enum kind kind_plain(enum kind k);
 
 static inline bool kind_is_messages(enum kind k)
 {
@@ -153,6 +158,7 @@ bool program_run(
 struct verdict {
 	bool bad;
 	int step;
+	int known; /* differences that are known */
 	int64_t ops;
 	char rule[64];
 	char text[600];
@@ -161,6 +167,21 @@ struct verdict {
 /* Runs p both ways, in a child process where there are such. */
 void program_compare(
     const struct program *p, const struct setup how[2], struct verdict *v);
+
+/*
+ * For backends that no one process has. Runs so many programs on one backend
+ * and writes what they came to, or compares it with what another process has
+ * written. Returns how many came out badly.
+ */
+int paper_run(const char *path, bool writes, const struct setup *how, int count,
+    int steps);
+void paper_write(
+    FILE *to, const struct program *p, const struct outcome *outcome);
+bool paper_read(FILE *from, const struct program *p, struct outcome *outcome);
+
+/* Runs p and compares it with what was read. */
+void program_compare_paper(const struct program *p, const struct setup how[2],
+    FILE *from, struct verdict *v);
 
 /*
  * Leaves out of p what is not needed for the verdict, for at most limit_ns.

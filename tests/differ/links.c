@@ -85,6 +85,8 @@ void link_open(struct world *w, int link, enum kind kind, bool tight)
 
 	if (w->out->failed)
 		return;
+	if (w->program->plain)
+		kind = kind_plain(kind);
 	if (kind == KIND_PIKE_TCP) {
 		if (!open_by_pike(w, h))
 			return;

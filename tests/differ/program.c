@@ -70,6 +70,25 @@ static uint8_t program_what(struct random *r)
  * Storms and tries in stretches, so that each has some length; the storms on
  * one link for a while.
  */
+enum kind kind_plain(enum kind k)
+{
+	switch (k) {
+	case KIND_UNIX:
+	case KIND_PIPE:
+	case KIND_SEQPACKET:
+		return KIND_TCP;
+	case KIND_DGRAM:
+		return KIND_UDP;
+	case KIND_NEW_UNIX:
+	case KIND_NEW_SEQPACKET:
+		return KIND_NEW_TCP;
+	case KIND_NEW_DGRAM:
+		return KIND_NEW_UDP;
+	default:
+		return k;
+	}
+}
+
 void program_make(struct program *p, uint64_t seed, int count)
 {
 	struct random r = {seed};
@@ -78,6 +97,7 @@ void program_make(struct program *p, uint64_t seed, int count)
 	uint8_t link = 0;
 
 	p->seed = seed;
+	p->plain = false;
 	p->count = count < STEPS_MAX ? count : STEPS_MAX;
 	for (int i = 0; i < p->count; i++) {
 		struct step *s = &p->steps[i];

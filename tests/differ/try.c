@@ -209,6 +209,8 @@ void try_open(struct world *w, const struct step *s)
 {
 	enum kind kind = step_try_kind(s);
 
+	if (w->program->plain)
+		kind = kind_plain(kind);
 	try_close(w);
 	if (w->out->failed)
 		return;

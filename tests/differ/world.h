@@ -162,7 +162,7 @@ struct world {
 
 /* world.c: ops in and completions out */
 void world_fail(struct world *w, const char *rule, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((format(PORT_PRINTF, 3, 4)));
 void act_free(struct act *a);
 struct act *act_new(struct world *w, int opcode, pike_handle h);
 void world_await(struct world *w, int index);
