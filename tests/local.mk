@@ -168,6 +168,7 @@ libpike_harness_la_SOURCES += \
 	tests/conformance/port_proc_win.c \
 	tests/conformance/port_win.c \
 	tests/conformance/port_win.h \
+	tests/conformance/port_win_control.c \
 	tests/conformance/port_win_socket.c
 tests_conformance_memory_SOURCES += tests/conformance/port_heap_win.c
 else
