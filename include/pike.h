@@ -686,9 +686,9 @@ PIKE_API int pike_wake(struct pike_queue *q);
  * A descriptor to sit inside another event loop: it is readable whenever
  * pike_reap with timeout 0 has something to give or to do (now and then also
  * when not). Level-triggered pollers only; do nothing else with it; it stays
- * pike's. On Windows it is the HANDLE of an event to wait for, and the queue has
- * a thread of its own from the first call on. The owning thread. Returns it, or -PIKE_EMFILE, -PIKE_ENFILE,
- * -PIKE_ENOMEM.
+ * pike's. On Windows it is the HANDLE of an event to wait for, and the queue
+ * has a thread of its own from the first call on. The owning thread. Returns
+ * it, or -PIKE_EMFILE, -PIKE_ENFILE, -PIKE_ENOMEM.
  */
 PIKE_API pike_fd pike_pollable(struct pike_queue *q);
 

@@ -76,8 +76,10 @@ static void iocp_close(struct pike_queue *q, bool forked)
 	pike__iocp_signals_close(u);
 	if (u->afd)
 		sys_CloseHandle(u->afd);
-	if (u->port)
+	if (u->port) {
+		pike__iocp_left_forget(u->port);
 		sys_CloseHandle(u->port);
+	}
 	pike__packets_free(&u->packets);
 	pike__free(u);
 	q->backend_state = NULL;

@@ -144,6 +144,7 @@ bool pike__win_listens(struct pike__handle *h);
 
 /* Handles to and from the queue (iocp_adopt.c). */
 DWORD pike__iocp_attach(struct pike_queue *q, struct pike__handle *h);
+void pike__iocp_left_forget(HANDLE port);
 pike_handle pike__iocp_adopt(struct pike_queue *q, pike_fd fd);
 int pike__iocp_drop(
     struct pike_queue *q, struct pike__handle *h, bool close_it);

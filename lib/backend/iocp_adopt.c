@@ -61,6 +61,33 @@ static void left_add(HANDLE file, HANDLE port)
 	pike__port_unlock();
 }
 
+/* A port is closed, and its number may be given to another. */
+void pike__iocp_left_forget(HANDLE port)
+{
+	struct left **at = &left_first;
+	struct left *gone = NULL;
+
+	pike__port_lock();
+	while (*at) {
+		struct left *left = *at;
+
+		if (left->port != port) {
+			at = &left->next;
+			continue;
+		}
+		*at = left->next;
+		left->next = gone;
+		gone = left;
+	}
+	pike__port_unlock();
+	while (gone) {
+		struct left *next = gone->next;
+
+		pike__free(gone);
+		gone = next;
+	}
+}
+
 /* Whether what ends at once may do so without a packet: only where all that
  * handles sockets is the system's own. */
 static bool skips_known(struct pike__iocp *u, const struct pike__handle *h)

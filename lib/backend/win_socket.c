@@ -162,8 +162,12 @@ static int listen_on(
 {
 	DWORD error;
 
+	if (h->kind == PIKE__SOCKET_PACKET) {
+		pike__win_error(r, WSAEOPNOTSUPP);
+		return -1;
+	}
 	/* On other systems a port is found for who has none. */
-	if (h->kind == PIKE__SOCKET_STREAM && h->family != PIKE_AF_UNIX) {
+	if (h->family != PIKE_AF_UNIX) {
 		error = pike__win_bind_any(h);
 		if (error) {
 			pike__win_error(r, error);
