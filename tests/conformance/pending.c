@@ -94,6 +94,10 @@ static bool pending_full(struct rig *rig, struct pending *p, enum rig_kind kind)
 {
 	pike_fd fd[2];
 
+	/* What stands for them elsewhere has more room, some of it on the way.
+	 */
+	if (!port_can(PORT_UNIX))
+		return rig_full(rig, kind, &p->h, &p->peer) > 0;
 	if (!rig_plain_pair(rig, kind, fd))
 		return false;
 	int writing = kind == RIG_PIPE ? 1 : 0;
