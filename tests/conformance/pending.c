@@ -97,7 +97,7 @@ static bool pending_full(struct rig *rig, struct pending *p, enum rig_kind kind)
 	/* What stands for them elsewhere has more room, some of it on the way.
 	 */
 	if (!port_can(PORT_UNIX))
-		return rig_full(rig, kind, &p->h, &p->peer) > 0;
+		return (p->full = rig_full(rig, kind, &p->h, &p->peer)) > 0;
 	if (!rig_plain_pair(rig, kind, fd))
 		return false;
 	int writing = kind == RIG_PIPE ? 1 : 0;
@@ -282,6 +282,7 @@ void pending_satisfy(struct rig *rig, struct pending *p)
 	case PENDING_sendto:
 	case PENDING_sendmsg:
 	case PENDING_poll_out:
+		peer_drain(rig, p->peer, p->full);
 		pending_drain(p->peer);
 		break;
 	default:

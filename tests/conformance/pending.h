@@ -71,6 +71,7 @@ struct pending {
 	struct pike_op op;     /* to be submitted; it will wait */
 	pike_handle h;         /* 0: none */
 	pike_fd peer;          /* plain; -1: none */
+	int64_t full;          /* so much is to be drained, if it is known */
 	int64_t res;           /* what it gives once satisfied; -1: a handle */
 	bool satisfiable;      /* by pending_satisfy, at once */
 	bool timed;            /* may carry a deadline */
