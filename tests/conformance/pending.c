@@ -89,6 +89,12 @@ static bool pending_group(
 	return true;
 }
 
+/* Packets with a connection, or what else such ops are for. */
+static enum rig_kind pending_packet(enum rig_kind other)
+{
+	return port_can(PORT_UNIX) ? RIG_SEQPACKET : other;
+}
+
 /* A direction that is full: h writes, nobody reads at peer. */
 static bool pending_full(struct rig *rig, struct pending *p, enum rig_kind kind)
 {
@@ -200,7 +206,8 @@ static bool pending_start(struct rig *rig, struct pending *p)
 	case PENDING_recvfrom_shots:
 		return pending_group(rig, p, RIG_DGRAM, PIKE_RECVFROM);
 	case PENDING_recvmsg:
-		return pending_read(rig, p, RIG_SEQPACKET, PIKE_RECVMSG);
+		return pending_read(
+		    rig, p, pending_packet(RIG_DGRAM), PIKE_RECVMSG);
 	case PENDING_send:
 	case PENDING_send_all:
 		return pending_write(rig, p, RIG_UNIX, PIKE_SEND);
@@ -209,9 +216,11 @@ static bool pending_start(struct rig *rig, struct pending *p)
 	case PENDING_writev:
 		return pending_write(rig, p, RIG_UNIX, PIKE_WRITEV);
 	case PENDING_sendto:
-		return pending_write(rig, p, RIG_DGRAM, PIKE_SENDTO);
+		return pending_write(rig, p,
+		    port_can(PORT_UNIX) ? RIG_DGRAM : RIG_UNIX, PIKE_SENDTO);
 	case PENDING_sendmsg:
-		return pending_write(rig, p, RIG_SEQPACKET, PIKE_SENDMSG);
+		return pending_write(
+		    rig, p, pending_packet(RIG_UNIX), PIKE_SENDMSG);
 	case PENDING_poll_in:
 	case PENDING_poll_out:
 	case PENDING_poll_shots:
