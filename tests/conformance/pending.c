@@ -265,10 +265,18 @@ bool pending_make(struct rig *rig, enum pending_kind kind, struct pending *p)
 }
 
 /* Reads what filled the direction, so that the op finds room. */
-static void pending_drain(pike_fd fd)
+/* All that was there, also what is still on its way; the queue does nothing
+ * meanwhile. */
+static void pending_drain(pike_fd fd, int64_t left)
 {
 	char sink[4096];
+	int64_t n;
 
+	while (left > 0) {
+		port_wait_readable(fd);
+		n = port_read(fd, sink, sizeof(sink));
+		left -= n > 0 ? n : 0;
+	}
 	while (port_read(fd, sink, sizeof(sink)) > 0)
 		;
 }
@@ -291,8 +299,7 @@ void pending_satisfy(struct rig *rig, struct pending *p)
 	case PENDING_sendto:
 	case PENDING_sendmsg:
 	case PENDING_poll_out:
-		peer_drain(rig, p->peer, p->full);
-		pending_drain(p->peer);
+		pending_drain(p->peer, p->full);
 		break;
 	default:
 		ck_assert_int_eq(port_write(p->peer, "12345678", 8), 8);
