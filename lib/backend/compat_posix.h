@@ -61,7 +61,8 @@ static inline void pike__take_sigpipe(const sigset_t *pipe_set)
 	sigemptyset(&pending);
 	sys_sigpending(&pending);
 	if (sigismember(&pending, SIGPIPE) == 1)
-		sys_sigwait(pipe_set, &number);
+		while (sys_sigwait(pipe_set, &number) == EINTR)
+			;
 }
 
 static inline ssize_t pike__recv_packet(
