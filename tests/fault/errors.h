@@ -93,6 +93,8 @@ static const struct kernel_errors kernel_errors[] = {
     ROW(sigtimedwait, 0, BAR, EINTR),
 #else
     ROW(ptsname, 0, EBADF, ENOTTY),
+    /* Of most systems that is all it ever says. */
+    ROW(fdpath, 0, BAR, EBADF, EINVAL),
     ROW(ttyname_r, 0, EBADF, ENOTTY, ERANGE),
     ROW(sigwait, 0, BAR, EINTR),
 #endif

@@ -67,6 +67,8 @@ static int choose(enum kernel_call call, unsigned choice)
 {
 	const int *errors = kernel_errors[call].errors;
 
+	if (!errors)
+		kernel_blame("call %d has no errors", (int)call);
 	kernel.choices = 0;
 	for (const int *e = errors; *e; e++)
 		kernel.choices += *e != BAR;

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "backend/compat.h"
 #include "kernel.h"
 #include "kernel_calls.h"
 
@@ -169,11 +170,24 @@ static ssize_t fake_recv(int fd, void *buf, size_t len, int flags)
 	return real.recv(fd, buf, kernel_cut(fd, len), flags);
 }
 
+/* What cannot take a packet now is waited for, and nobody is told. */
+static bool send_fails(enum kernel_call call, int fd)
+{
+	if (!transfer_fails(call, fd))
+		return false;
+	if (pike__cannot_take(errno) && !is_stream(fd)) {
+		kernel.harmless = !kernel.plan.storm;
+		kernel.loud = false;
+		errno = kernel.error;
+	}
+	return true;
+}
+
 static ssize_t fake_send(int fd, const void *buf, size_t len, int flags)
 {
 	if (!(flags & MSG_DONTWAIT) || !(flags & MSG_NOSIGNAL))
 		kernel_blame("send would block, or raise SIGPIPE");
-	if (transfer_fails(CALL_send, fd))
+	if (send_fails(CALL_send, fd))
 		return -1;
 	return real.send(fd, buf, kernel_cut(fd, len), flags);
 }
@@ -221,7 +235,7 @@ static ssize_t fake_sendmsg(int fd, const struct msghdr *msg, int flags)
 
 	if (!(flags & MSG_DONTWAIT) || !(flags & MSG_NOSIGNAL))
 		kernel_blame("sendmsg would block, or raise SIGPIPE");
-	if (transfer_fails(CALL_sendmsg, fd))
+	if (send_fails(CALL_sendmsg, fd))
 		return -1;
 	m.msg_iov = vector_cut(fd, &one, m.msg_iov, &m.msg_iovlen);
 	return real.sendmsg(fd, &m, flags);
@@ -441,6 +455,9 @@ void kernel_install(void)
 	pike__sys.ptsname = fake_ptsname;
 	pike__sys.ttyname_r = fake_ttyname_r;
 	pike__sys.sigwait = fake_sigwait;
+	/* POSIX knows of no error, and without it a SIGPIPE could not be told
+	 * from none. */
+	pike__sys.sigpending = real.sigpending;
 #endif
 	kernel_epoll_install(&real);
 	kernel_kqueue_install(&real);
