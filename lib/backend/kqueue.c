@@ -188,12 +188,16 @@ static void refused(struct pike_queue *q, struct pike__handle *h,
 {
 	struct pike__kqueue *k = q->backend_state;
 	bool reads = event->filter == EVFILT_READ;
-	bool both = false;
+	const struct kevent *other = k->events;
 
-	for (struct kevent *e = k->events; e < k->events + k->count; e++)
-		both |= (e->flags & EV_ERROR) && e->ident == event->ident &&
-			e->filter != event->filter;
-	if (!both)
+	while (other < k->events + k->count &&
+	       (!(other->flags & EV_ERROR) || other->ident != event->ident ||
+		   other->filter == event->filter))
+		other++;
+	/* Of two the first has said it. */
+	if (other < event)
+		return;
+	if (other == k->events + k->count)
 		pike__kqueue_delete(
 		    k, event->ident, reads ? EVFILT_WRITE : EVFILT_READ);
 	if (err == EINVAL || err == ENODEV)
@@ -201,7 +205,7 @@ static void refused(struct pike_queue *q, struct pike__handle *h,
 	/* Thus NetBSD, of a pipe without a reader. */
 	if (err == EBADF && !reads && h->kind == PIKE__PIPE)
 		err = EPIPE;
-	pike__reactor_refused(q, h, reads ? PIKE__READS : PIKE__WRITES, err);
+	pike__reactor_refused(q, h, err);
 }
 
 PIKE__COLD static void event_any(

@@ -365,8 +365,21 @@ void pike__reactor_event_any(
 		polls_run(q, h, events);
 }
 
-void pike__reactor_refused(
+/* Ends what waits at the head of a lane. */
+static void lane_refused(
     struct pike_queue *q, struct pike__handle *h, int lane, int err)
+{
+	struct pike__slot *slot = h->lane[lane].head;
+	struct pike__result r;
+
+	if (!slot || slot->state != PIKE__STARTED || slot->paused)
+		return;
+	result_refused(slot, err, &r);
+	pike__finish(q, slot, &r);
+}
+
+void pike__reactor_refused(
+    struct pike_queue *q, struct pike__handle *h, int err)
 {
 	struct pike__slot *next;
 	struct pike__result r;
@@ -381,13 +394,8 @@ void pike__reactor_refused(
 		    q, h->self, PIKE_POLL_OUT | PIKE_POLL_ERR);
 		return;
 	}
-	next = h->lane[lane].head;
-	if (next && next->state == PIKE__STARTED && !next->paused) {
-		result_refused(next, err, &r);
-		pike__finish(q, next, &r);
-	}
-	if (lane != PIKE__READS)
-		return;
+	lane_refused(q, h, PIKE__WRITES, err);
+	lane_refused(q, h, PIKE__READS, err);
 	for (struct pike__slot *s = h->lane[PIKE__POLLS].head; s; s = next) {
 		next = s->next;
 		result_refused(s, err, &r);

@@ -85,10 +85,10 @@ void pike__reactor_later(struct pike__reactor *r, struct pike__handle *h);
 void pike__reactor_urgent_rest(struct pike_queue *q, struct pike__slot *slot);
 void pike__reactor_urgent_ask(struct pike_queue *q, struct pike__handle *h);
 
-/* Arming has failed after all, with the system's error: what waits in a lane,
- * or, with that of the reads, for polls, ends. */
+/* Arming has failed after all, with the system's error: what waits for either
+ * direction, and polls, end. */
 void pike__reactor_refused(
-    struct pike_queue *q, struct pike__handle *h, int lane, int err);
+    struct pike_queue *q, struct pike__handle *h, int err);
 
 /* A parked recv that did not simply receive. */
 PIKE__COLD void pike__reactor_recv_otherwise(
