@@ -62,23 +62,36 @@ static void remember(int kq, const struct kevent *changes, int n)
 	}
 }
 
+/* Makes a change, and takes no event: what it cannot is told instead. */
+static int change_one(int kq, const struct kevent *change, struct kevent *told)
+{
+	static const struct timespec at_once;
+	struct kevent asked = *change;
+
+	asked.flags |= EV_RECEIPT;
+	real.kevent(kq, &asked, 1, told, 1, &at_once);
+	if (told->data)
+		return 1;
+	remember(kq, change, 1);
+	return 0;
+}
+
 /* A change that could not be made; those of handles have a name, and these
  * errors are told as they are. */
 static int one_fails(int kq, const struct kevent *changes, int n,
     struct kevent *events, int error)
 {
 	struct kevent told = changes[0];
-	static const struct timespec at_once;
+	int count = 1;
 
 	told.flags |= EV_ERROR;
 	told.data = error;
 	kernel.loud |= !kernel.plan.storm && told.udata &&
 		       (error == EBADF || error == ENOMEM || error == EACCES);
-	if (n > 1)
-		real.kevent(kq, changes + 1, n - 1, events, n - 1, &at_once);
-	remember(kq, changes + 1, n - 1);
 	events[0] = told;
-	return 1;
+	for (int i = 1; i < n; i++)
+		count += change_one(kq, &changes[i], &events[count]);
+	return count;
 }
 
 static int wait_for(int kq, const struct kevent *changes, int n,
