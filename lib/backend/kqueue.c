@@ -169,10 +169,12 @@ static unsigned event_bits(struct pike__handle *h, const struct kevent *event)
 			bits |= PIKE_POLL_RDHUP;
 		if (event->fflags)
 			bits |= PIKE_POLL_ERR | PIKE_POLL_HUP;
-		/* Some take the error from the socket when they tell it. */
+		/* Some take the error from the socket when they tell it.
+		 * EPIPE is for who sends. */
 		code = pike__error_from_errno((int)event->fflags);
 		if (event->fflags && h->kind == PIKE__SOCKET_STREAM &&
-		    !(h->flags & PIKE__CONNECTING) && pike__ends_stream(code))
+		    !(h->flags & PIKE__CONNECTING) && code != PIKE_EPIPE &&
+		    pike__ends_stream(code))
 			h->gone = code;
 	}
 	if (h->lane[PIKE__POLLS].head)
