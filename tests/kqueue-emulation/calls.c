@@ -118,13 +118,15 @@ int poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 }
 
 /* What is received comes before the error, which comes before the end; but an
- * EPIPE, of a reset after the end, is for who sends. */
-#define RECEIVES(name, parameters, arguments, ...)                             \
+ * EPIPE, of a reset after the end, is for who sends, and that there are no
+ * urgent data comes before either. */
+#define RECEIVES(name, urgent, parameters, arguments, ...)                     \
 	ssize_t name parameters                                                \
 	{                                                                      \
 		NEXT(ssize_t, name, __VA_ARGS__)                               \
 		ssize_t done = next arguments;                                 \
-		int error = done <= 0 && !is_epipe(fd) ? error_take(fd) : 0;   \
+		bool takes = done <= 0 && !urgent && !is_epipe(fd);            \
+		int error = takes ? error_take(fd) : 0;                        \
                                                                                \
 		if (!error)                                                    \
 			return done;                                           \
@@ -144,15 +146,16 @@ int poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 		return -1;                                                     \
 	}
 
-RECEIVES(recv, (int fd, void *buf, size_t len, int flags),
+RECEIVES(recv, (flags & MSG_OOB), (int fd, void *buf, size_t len, int flags),
     (fd, buf, len, flags), int, void *, size_t, int)
-RECEIVES(recvmsg, (int fd, struct msghdr *msg, int flags), (fd, msg, flags),
-    int, struct msghdr *, int)
-RECEIVES(
-    read, (int fd, void *buf, size_t len), (fd, buf, len), int, void *, size_t)
-RECEIVES(readv, (int fd, const struct iovec *iov, int n), (fd, iov, n), int,
-    const struct iovec *, int)
-RECEIVES(preadv2, (int fd, const struct iovec *iov, int n, off_t at, int flags),
+RECEIVES(recvmsg, (flags & MSG_OOB), (int fd, struct msghdr *msg, int flags),
+    (fd, msg, flags), int, struct msghdr *, int)
+RECEIVES(read, false, (int fd, void *buf, size_t len), (fd, buf, len), int,
+    void *, size_t)
+RECEIVES(readv, false, (int fd, const struct iovec *iov, int n), (fd, iov, n),
+    int, const struct iovec *, int)
+RECEIVES(preadv2, false,
+    (int fd, const struct iovec *iov, int n, off_t at, int flags),
     (fd, iov, n, at, flags), int, const struct iovec *, int, off_t, int)
 SENDS(send, (int fd, const void *buf, size_t len, int flags),
     (fd, buf, len, flags), int, const void *, size_t, int)
