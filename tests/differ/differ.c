@@ -69,12 +69,14 @@ static void list_pair(
     const char *one, uint32_t one_off, const char *other, uint32_t other_off)
 {
 	const int64_t patience = PATIENCE_S * SECOND_NS;
+	bool asks = !strcmp(one, "kqueue") || !strcmp(other, "kqueue");
 
 	if (list.count == PAIRS_MAX)
 		return;
-	list.pairs[list.count][0] = (struct setup){one, one_off, patience};
+	list.pairs[list.count][0] =
+	    (struct setup){one, one_off, patience, asks};
 	list.pairs[list.count++][1] =
-	    (struct setup){other, other_off, patience};
+	    (struct setup){other, other_off, patience, asks};
 }
 
 /* The last name is the one that others are held against: backends are named

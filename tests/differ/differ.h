@@ -124,6 +124,7 @@ struct setup {
 	uint32_t features_off;
 	int64_t patience_ns; /* after so long without a completion that must
 				come, it never will */
+	bool asks; /* one of the pair asks now and then for urgent data */
 };
 
 /* Something that must be the same in every run. */

@@ -415,6 +415,13 @@ static struct pike_op try_request(
 	return op;
 }
 
+static bool waits_for_urgent(const struct pike_op *op)
+{
+	return (op->opcode == PIKE_RECV || op->opcode == PIKE_RECVFROM ||
+		   op->opcode == PIKE_RECVMSG) &&
+	       (op->op_flags & PIKE_MSG_OOB);
+}
+
 void try_step(struct world *w, const struct step *s)
 {
 	struct attempt *t = &w->attempt;
@@ -433,6 +440,8 @@ void try_step(struct world *w, const struct step *s)
 		return;
 	/* When a refusal comes back to a datagram socket is left open. */
 	if (udp && (opcode == PIKE_CLOSE || opcode == PIKE_CONNECT))
+		t->vague = true;
+	if (w->how->asks && waits_for_urgent(&op))
 		t->vague = true;
 	for (int i = 0; opcode == PIKE_CLOSE && i < 2; i++)
 		t->alive[i] = t->alive[i] && t->h[i] != h;
