@@ -336,6 +336,14 @@ static void polls_run(
 	}
 }
 
+/* Not by edges is gone on with what rests, as each of its tries makes one: a
+ * packet, or a Unix socket's connect. */
+static bool writes_rest(const struct pike__handle *h)
+{
+	return (h->flags & PIKE__ON_LATER) &&
+	       (h->kind == PIKE__SOCKET_PACKET || h->family == PIKE_AF_UNIX);
+}
+
 void pike__reactor_event_any(
     struct pike_queue *q, pike_handle name, unsigned events)
 {
@@ -353,8 +361,7 @@ void pike__reactor_event_any(
 	 * itself, and reads go on when it has. */
 	if (events & (over | PIKE_POLL_OUT)) {
 		h->lane[PIKE__WRITES].state |= PIKE__READY;
-		/* Not what rests: each of its tries makes an edge. */
-		if (!(h->flags & PIKE__ON_LATER))
+		if (!writes_rest(h))
 			lane_run(q, h, PIKE__WRITES);
 	}
 	if ((events & ~PIKE_POLL_OUT) && !(h->flags & PIKE__CONNECTING))
