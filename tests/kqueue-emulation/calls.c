@@ -34,6 +34,17 @@ static bool is_epipe(int fd)
 	return fd >= 0 && fd < KQ_FDS && atomic_load(&errors[fd]) == EPIPE;
 }
 
+/* Packets come after an error, the bytes of a stream before it. */
+static bool error_is_first(int fd)
+{
+	int type = SOCK_STREAM;
+	socklen_t len = sizeof type;
+
+	return fd >= 0 && fd < KQ_FDS && atomic_load(&errors[fd]) &&
+	       getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
+	       type != SOCK_STREAM;
+}
+
 /* The function that would have been called. */
 #define NEXT(result, name, ...)                                                \
 	static result (*_Atomic at_##name)(__VA_ARGS__);                       \
@@ -117,14 +128,14 @@ int poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 	return ready;
 }
 
-/* What is received comes before the error, which comes before the end; but an
- * EPIPE, of a reset after the end, is for who sends, and that there are no
- * urgent data comes before either. */
+/* What a stream receives comes before the error, which comes before the end;
+ * but an EPIPE, of a reset after the end, is for who sends, and that there are
+ * no urgent data comes before either. */
 #define RECEIVES(name, urgent, parameters, arguments, ...)                     \
 	ssize_t name parameters                                                \
 	{                                                                      \
 		NEXT(ssize_t, name, __VA_ARGS__)                               \
-		ssize_t done = next arguments;                                 \
+		ssize_t done = error_is_first(fd) ? -1 : next arguments;       \
 		bool takes = done <= 0 && !urgent && !is_epipe(fd);            \
 		int error = takes ? error_take(fd) : 0;                        \
                                                                                \
