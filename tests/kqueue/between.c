@@ -122,6 +122,11 @@ static int fake_kevent(int kq, const struct kevent *changes, int n,
 	int told = 0, m, got;
 
 	check_call(n, max, timeout);
+	if (n && max > 1 && fake.fails) {
+		fake.fails--;
+		errno = ENOMEM;
+		return -1;
+	}
 	m = changes_pass(changes, n, made, first, &told);
 	if (told && !max) {
 		errno = fake.refused_error;

@@ -17,6 +17,7 @@ struct between {
 	int refused, refused_error; /* WRITE and READ of this descriptor */
 	int refusals;               /* so often */
 	int interrupts;             /* so many calls, after their changes */
+	int fails;                  /* so many, before theirs */
 	bool eats_errors;           /* telling of an error takes it */
 	bool writes_early;          /* what is added can be written at once */
 	int fifo;                   /* whose end is not told */

@@ -80,6 +80,63 @@ START_TEST(an_interrupted_call_has_made_its_changes)
 }
 END_TEST
 
+START_TEST(a_call_that_failed_has_made_nothing)
+{
+	char in;
+	int pair[2];
+
+	begin_on("freebsd");
+	fake.fails = 2;
+	unix_pair(pair);
+	submit_read(adopted(pair[0]), &in, 1);
+	look();
+	look();
+	ck_assert_int_eq(fake.fails, 0);
+	ck_assert_int_eq(write(pair[1], "a", 1), 1);
+	ck_assert_int_eq(taken().res, 1);
+	end();
+	close(pair[0]);
+	close(pair[1]);
+}
+END_TEST
+
+/* What was let go of tells nothing, neither to a name that is stale nor by
+ * making the queue readable. */
+START_TEST(what_was_released_makes_no_event)
+{
+	struct pollfd p = {.events = POLLIN};
+	pike_handle h;
+	char in;
+	int pair[2];
+
+	begin_on("freebsd");
+	p.fd = pike_pollable(q);
+	ck_assert_int_ge(p.fd, 0);
+	unix_pair(pair);
+	h = adopted(pair[0]);
+	submit_read(h, &in, 1);
+	look();
+	ck_assert_int_eq(write(pair[1], "a", 1), 1);
+	ck_assert_int_eq(taken().res, 1);
+	look();
+	ck_assert_int_eq(poll(&p, 1, 0), 0);
+	ck_assert_int_eq(pike_release(q, h), pair[0]);
+	ck_assert_int_eq(write(pair[1], "b", 1), 1);
+	ck_assert_int_eq(poll(&p, 1, 0), 0);
+	/* Room again is an event of the other filter. */
+	fcntl(pair[0], F_SETFL, O_NONBLOCK);
+	while (write(pair[0], "full", 4) > 0)
+		;
+	fcntl(pair[1], F_SETFL, O_NONBLOCK);
+	while (read(pair[1], &in, 1) > 0)
+		;
+	ck_assert_int_eq(poll(&p, 1, 0), 0);
+	end();
+	close(pair[0]);
+	close(pair[1]);
+}
+END_TEST
+
 START_TEST(files_are_never_added)
 {
 	struct pike_op op = {.opcode = PIKE_POLL, .op_flags = PIKE_POLL_IN};
@@ -256,8 +313,9 @@ START_TEST(timers_of_the_system_are_only_ever_made_anew)
 END_TEST
 
 UNIT_MAIN("kqueue: quirks", what_cannot_be_added_is_said_and_others_go_on,
-    an_interrupted_call_has_made_its_changes, files_are_never_added,
-    flags_that_nobody_knows_are_not_looked_at,
+    an_interrupted_call_has_made_its_changes,
+    a_call_that_failed_has_made_nothing, what_was_released_makes_no_event,
+    files_are_never_added, flags_that_nobody_knows_are_not_looked_at,
     a_cancel_after_a_close_behind_its_back_is_a_cancel,
     a_close_ends_what_waits_for_an_event,
     an_event_of_an_earlier_handle_ends_nothing,
