@@ -190,7 +190,7 @@ START_TEST(random_programs_come_out_as_on_paper)
 	const char *writes = getenv("PIKE_DIFFER_WRITE");
 	const char *reads = getenv("PIKE_DIFFER_READ");
 	struct setup how = {
-	    list.names[list.named - 1], 0, PATIENCE_S * SECOND_NS};
+	    list.names[list.named - 1], 0, PATIENCE_S * SECOND_NS, false};
 	int bad = paper_run(writes ? writes : reads, writes != NULL, &how,
 	    (int)number_of("PIKE_DIFFER_COUNT", FIXED),
 	    (int)number_of("PIKE_DIFFER_STEPS", STEPS));

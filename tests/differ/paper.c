@@ -57,7 +57,7 @@ int paper_run(const char *path, bool writes, const struct setup *how, int count,
 {
 	static struct program program;
 	static struct outcome outcome;
-	const struct setup both[2] = {*how, {"the paper's", 0, 0}};
+	const struct setup both[2] = {*how, {"the paper's", 0, 0, false}};
 	FILE *paper = fopen(path, writes ? "wb" : "rb");
 	int bad = 0;
 
