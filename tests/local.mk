@@ -414,8 +414,15 @@ installcheck-local:
 
 EXTRA_DIST += \
 	$(script_tests) \
+	tests/conformance/MUTANTS \
+	tests/conformance/MUTANTS-group \
+	tests/conformance/MUTANTS-ops \
+	tests/differ/MUTANTS \
 	tests/install/consumer.c \
+	tests/kqueue/MUTANTS \
+	tests/kqueue/QUIRKS \
 	tests/support/summary \
+	tests/uring/MUTANTS \
 	tests/windows/MISSING \
 	tests/windows/WINE-CANNOT \
 	tests/windows/coverage \
