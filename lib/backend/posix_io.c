@@ -314,7 +314,7 @@ static void ended(struct pike__handle *h, size_t moved, struct pike__result *r)
 	}
 	/* An empty message looks like the end of a sequence of them. Where
 	 * poll cannot tell, there are no empty ones. */
-	if (h->kind == PIKE__SOCKET_PACKET && POLLRDHUP) {
+	if (POLLRDHUP != 0 && h->kind == PIKE__SOCKET_PACKET) {
 		events = pike__posix_ask((int)h->fd, POLLRDHUP);
 		if (events < 0 || !(events & (POLLRDHUP | POLLHUP)))
 			return;
