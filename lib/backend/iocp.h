@@ -30,6 +30,7 @@ enum {
 #define PIKE__IOCP_SKIPS PIKE__RUNNABLE /* no packet for what ends at once */
 #define PIKE__IOCP_BOUND PIKE__ASKED    /* has a name of its own */
 #define PIKE__IOCP_SYNC  PIKE__ON_LATER /* opened for calls that wait */
+#define PIKE__IOCP_ENDED PIKE__HUSHED   /* the peer's end has been read */
 
 /* What one call moves at most: the system holds that much memory fast. */
 #define PIKE__IOCP_SEND_PART ((size_t)256 << 10)

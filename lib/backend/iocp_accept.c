@@ -32,8 +32,7 @@ static bool only_that(DWORD error)
 static void accepted_drop(struct pike_queue *q, struct pike__packet *p)
 {
 	q->handles.promised--;
-	sys_closesocket(pike__win_socket(p->accepted));
-	p->accepted = -1;
+	sys_closesocket(pike__win_socket(p->u.accepted));
 }
 
 static void peer_name(struct pike__packet *p, struct pike_addr *addr)
@@ -56,7 +55,7 @@ static enum pike__took took_accept(struct pike_queue *q,
 	struct pike__handle *peer;
 	SOCKET listener = pike__win_socket(h->fd);
 
-	if (!p->error && sys_setsockopt(pike__win_socket(p->accepted),
+	if (!p->error && sys_setsockopt(pike__win_socket(p->u.accepted),
 			     SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT,
 			     (const char *)&listener, sizeof listener))
 		p->error = (DWORD)WSAGetLastError();
@@ -70,11 +69,10 @@ static enum pike__took took_accept(struct pike_queue *q,
 		return PIKE__TOOK_ALL;
 	}
 	q->handles.promised--;
-	peer = pike__handle_take(&q->handles, p->accepted, h->kind,
+	peer = pike__handle_take(&q->handles, p->u.accepted, h->kind,
 	    PIKE__OPENED | PIKE__CONNECTED | PIKE__IOCP_BOUND |
 		(h->flags & PIKE__LINGERS));
 	peer->family = h->family;
-	p->accepted = -1;
 	pike__iocp_attach(q, peer);
 	if (slot->op.addr)
 		peer_name(p, slot->op.addr);
@@ -126,7 +124,7 @@ enum pike__given pike__iocp_accept(
 	}
 	p->take = took_accept;
 	p->file = pike__win_handle(h->fd);
-	p->accepted = pike__win_fd(s);
+	p->u.accepted = pike__win_fd(s);
 	p->shoots = slot->op.flags & PIKE_MULTISHOT;
 	p->skips = h->flags & PIKE__IOCP_SKIPS;
 	/* No room for data: it would wait for them. */
@@ -245,5 +243,10 @@ enum pike__given pike__iocp_connect(
 	h->flags |= PIKE__CONNECTING;
 	ok = pike__win_calls.connect_ex(
 	    s, (struct sockaddr *)&sa, len, NULL, 0, &n, &p->ov);
-	return pike__iocp_given(p, ok, n, ok ? 0 : (DWORD)WSAGetLastError());
+	bad = ok ? 0 : (DWORD)WSAGetLastError();
+	/* It has a name, so that this is what another's connect comes to. */
+	if (bad == WSAEINVAL && (h->flags & PIKE__EXPOSED) &&
+	    !pike__win_listens(h))
+		bad = WSAEALREADY;
+	return pike__iocp_given(p, ok, n, bad);
 }

@@ -85,6 +85,7 @@ enum pike__took pike__iocp_end_met(
 enum pike__took pike__iocp_over(struct pike__slot *slot, struct pike__result *r)
 {
 	if (slot->handle->kind != PIKE__SOCKET_STREAM || slot->handle->gone ||
+	    (slot->handle->flags & PIKE__IOCP_ENDED) ||
 	    slot->state == PIKE__ENDING)
 		return pike__iocp_end_met(slot, r);
 	slot->phase |= PIKE__IOCP_OVER;
@@ -99,6 +100,8 @@ static enum pike__took took_over(struct pike_queue *q, struct pike__slot *slot,
 	if (!p->error && p->detail->u.poll.count &&
 	    (p->detail->u.poll.at[0].events & PIKE__AFD_ABORT))
 		slot->handle->gone = PIKE_ECONNRESET;
+	else if (!p->error && !(slot->phase & PIKE__IOCP_SHUT))
+		slot->handle->flags |= PIKE__IOCP_ENDED;
 	return pike__iocp_end_met(slot, r);
 }
 

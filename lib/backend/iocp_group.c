@@ -92,10 +92,9 @@ static enum pike__took took_second(struct pike_queue *q,
     struct pike__slot *slot, struct pike__packet *p, struct pike__result *r)
 {
 	struct pike__group *g = pike__group_find(q, slot->op.u.group.id);
-	uint32_t index = (uint32_t)p->buffer;
+	uint32_t index = p->u.buffer;
 	enum pike__took took = filled(slot, p, pike__group_at(g, index), r);
 
-	p->buffer = -1;
 	slot->phase &= (uint8_t)~PIKE__IOCP_FULL;
 	if (took == PIKE__TOOK_SHOT &&
 	    pike__group_fills(&slot->op, r->res, r->flags)) {
@@ -119,7 +118,7 @@ static enum pike__given second(struct pike__slot *slot, struct pike__packet *p,
 	int bad;
 
 	p->take = took_second;
-	p->buffer = (int32_t)index;
+	p->u.buffer = index;
 	p->shoots = slot->op.flags & PIKE_MULTISHOT;
 	p->file = pike__win_handle(h->fd);
 	if (slot->op.op_flags & PIKE_MSG_PEEK)
@@ -127,7 +126,6 @@ static enum pike__given second(struct pike__slot *slot, struct pike__packet *p,
 	if (slot->op.op_flags & PIKE_MSG_OOB)
 		p->flags |= MSG_OOB;
 	p->skips = h->flags & PIKE__IOCP_SKIPS;
-	p->want = slot->op.len;
 	if (p->detail) {
 		p->detail->u.message.name_len =
 		    sizeof p->detail->u.message.name;

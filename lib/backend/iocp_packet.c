@@ -39,7 +39,7 @@ static bool packets_more(struct pike__packets *t)
 	if (!chunk)
 		return false;
 	for (int i = PIKE__PACKET_CHUNK; i-- > 0;) {
-		chunk[i].next_free = t->free;
+		chunk[i].u.next_free = t->free;
 		t->free = &chunk[i];
 	}
 	return true;
@@ -64,12 +64,10 @@ static void packet_clear(struct pike__packet *p)
 	memset(&p->ov, 0, sizeof p->ov);
 	p->take = NULL;
 	p->file = NULL;
-	p->want = 0;
+	memset(&p->u, 0, sizeof p->u);
 	p->bytes = 0;
 	p->error = 0;
 	p->flags = 0;
-	p->buffer = -1;
-	p->accepted = -1;
 	p->shoots = false;
 	p->skips = false;
 }
@@ -83,7 +81,7 @@ struct pike__packet *pike__packet_take(
 		if (!t->free && !packets_more(t))
 			return NULL;
 		p = t->free;
-		t->free = p->next_free;
+		t->free = p->u.next_free;
 		p->id = slot->id;
 		p->detail = NULL;
 		slot->op.reserved[1] = (uintptr_t)p;
@@ -109,6 +107,6 @@ void pike__packet_give(struct pike__packets *t, struct pike__slot *slot)
 		p->detail->next = t->free_details;
 		t->free_details = p->detail;
 	}
-	p->next_free = t->free;
+	p->u.next_free = t->free;
 	t->free = p;
 }

@@ -47,15 +47,17 @@ struct pike__packet {
 	pike__take *take;
 	HANDLE file; /* what the call was made on; null: none */
 	struct pike__detail *detail;
-	size_t want;      /* how many bytes it asked for */
-	DWORD bytes;      /* how it ended */
-	DWORD error;      /* a code of Winsock or Windows; 0 */
-	DWORD flags;      /* of a receive: the call reads and writes them */
-	int32_t buffer;   /* of a group; -1: none */
-	int64_t accepted; /* a socket that waits for its connection; -1 */
-	bool shoots;      /* its success is one result of many */
-	bool skips;       /* a call that succeeds at once sends no packet */
-	struct pike__packet *next_free;
+	union {
+		size_t want;      /* a transfer: how many bytes it asked for */
+		uint32_t buffer;  /* a receive from a group: its buffer */
+		int64_t accepted; /* a socket that waits for its connection */
+		struct pike__packet *next_free;
+	} u;
+	DWORD bytes; /* how it ended */
+	DWORD error; /* a code of Winsock or Windows; 0 */
+	DWORD flags; /* of a receive: the call reads and writes them */
+	bool shoots; /* its success is one result of many */
+	bool skips;  /* a call that succeeds at once sends no packet */
 };
 
 #define PIKE__PACKET_CHUNK 32

@@ -192,6 +192,10 @@ static enum pike__took failed(struct pike__slot *slot, struct pike__packet *p,
 	default:
 		if (pike__iocp_of_another(h, p->error))
 			return PIKE__TOOK_ON;
+		/* Of what was sent after the end: that stays the end. */
+		if (!writes && (h->flags & PIKE__IOCP_ENDED) && !h->gone &&
+		    (p->error == WSAECONNRESET || p->error == WSAECONNABORTED))
+			return pike__iocp_end_met(slot, r);
 		break;
 	}
 	pike__iocp_failed(h, &slot->op, slot->moved, p->error, r);
@@ -208,7 +212,7 @@ static enum pike__took transferred(struct pike_queue *q,
 	(void)q;
 	shape_of(&slot->op, &s);
 	if ((p->error == WSAEMSGSIZE || p->error == ERROR_MORE_DATA) &&
-	    !s.writes && p->bytes <= p->want) {
+	    !s.writes && p->bytes <= p->u.want) {
 		p->error = 0;
 		if (packet && !control_cut(&s, p))
 			r->flags |= PIKE_TRUNCATED;
@@ -217,7 +221,7 @@ static enum pike__took transferred(struct pike_queue *q,
 		return failed(slot, p, s.writes, r);
 	if (!s.writes)
 		message_read(&s, p, r);
-	if (!p->bytes && p->want && !s.writes && !packet)
+	if (!p->bytes && p->u.want && !s.writes && !packet)
 		return pike__iocp_over(slot, r);
 	slot->moved += p->bytes;
 	if (h->kind == PIKE__SOCKET_STREAM)
@@ -253,10 +257,10 @@ static enum pike__given call_pipe(struct pike__handle *h, const struct cut *cut,
 	BOOL ok;
 
 	p->file = pike__win_handle(h->fd);
-	p->want = cut->bufs[0].len;
-	ok = writes ? sys_WriteFile(
-			  p->file, cut->bufs[0].buf, (DWORD)p->want, &n, &p->ov)
-		    : sys_ReadFile(p->file, cut->bufs[0].buf, (DWORD)p->want,
+	p->u.want = cut->bufs[0].len;
+	ok = writes ? sys_WriteFile(p->file, cut->bufs[0].buf, (DWORD)p->u.want,
+			  &n, &p->ov)
+		    : sys_ReadFile(p->file, cut->bufs[0].buf, (DWORD)p->u.want,
 			  &n, &p->ov);
 	return pike__iocp_given(p, ok, n, ok ? 0 : GetLastError());
 }
@@ -317,7 +321,7 @@ static enum pike__given call_socket(struct pike__handle *h,
 	int bad;
 
 	p->file = pike__win_handle(h->fd);
-	p->want = cut->want;
+	p->u.want = cut->want;
 	p->flags = flags;
 	p->skips = h->flags & PIKE__IOCP_SKIPS;
 	if (shape->writes)
@@ -337,8 +341,11 @@ static DWORD refused(struct pike__handle *h, const struct shape *s)
 	if (h->kind == PIKE__SOCKET_STREAM && !pike__win_has_peer(h))
 		return WSAENOTCONN;
 	if (h->kind == PIKE__SOCKET_PACKET && s->writes && !s->addr &&
-	    !pike__win_has_peer(h))
+	    !pike__win_has_peer(h)) {
+		/* On other systems it has a name from then on. */
+		pike__win_bind_any(h);
 		return WSAEDESTADDRREQ;
+	}
 	if (!s->msg || !s->writes)
 		return 0;
 	if (s->msg->fd_count)
@@ -387,8 +394,8 @@ static enum pike__given packet_given(struct pike_queue *q,
 	}
 	if (h->kind == PIKE__PIPE)
 		return call_pipe(h, cut, s->writes, p);
-	/* Who has no name yet cannot receive. */
-	if (!stream && !s->writes && !(h->flags & PIKE__IOCP_BOUND))
+	/* Who has no name yet cannot receive, and gets one by sending. */
+	if (!stream && !(h->flags & PIKE__IOCP_BOUND))
 		pike__win_bind_any(h);
 	return call_socket(h, &slot->op, s, cut, p);
 }

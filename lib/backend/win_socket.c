@@ -127,6 +127,11 @@ static int bind_to(struct pike__handle *h, const struct pike_addr *addr,
 		*r = (struct pike__result){.res = bad, .err = -bad};
 		return bad;
 	}
+	/* Not everywhere is a second one refused to what was accepted. */
+	if (h->flags & PIKE__IOCP_BOUND) {
+		pike__win_error(r, WSAEINVAL);
+		return (int)r->res;
+	}
 	if (sys_bind(pike__win_socket(h->fd), (struct sockaddr *)&sa, len)) {
 		pike__win_error(r, (DWORD)WSAGetLastError());
 		return (int)r->res;
