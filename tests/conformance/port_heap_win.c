@@ -23,7 +23,7 @@ static void *heap_get(size_t size, DWORD flags)
 {
 	if (heap_refuses())
 		return NULL;
-	void *p = HeapAlloc(GetProcessHeap(), flags, size ? size : 1);
+	void *p = HeapAlloc(GetProcessHeap(), flags, size);
 	if (p)
 		atomic_fetch_add(&heap_held, HeapSize(GetProcessHeap(), 0, p));
 	return p;
@@ -56,7 +56,7 @@ void *realloc(void *old, size_t size)
 	if (heap_refuses())
 		return NULL;
 	size_t was = HeapSize(GetProcessHeap(), 0, old);
-	void *p = HeapReAlloc(GetProcessHeap(), 0, old, size ? size : 1);
+	void *p = HeapReAlloc(GetProcessHeap(), 0, old, size);
 	if (!p)
 		return NULL;
 	atomic_fetch_sub(&heap_held, was);
@@ -80,6 +80,13 @@ unsigned long port_heap_end(void)
 {
 	heap_thread = 0;
 	return heap_asks;
+}
+
+/* An OVERLAPPED, which is the system's until its packet has come, and what
+ * leads from there to the op. */
+size_t port_heap_of_op(void)
+{
+	return 3 * sizeof(OVERLAPPED);
 }
 
 size_t port_heap_held(void)
