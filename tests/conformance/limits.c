@@ -209,9 +209,14 @@ static void limit_accepts(struct rig *rig, unsigned shots_max, int peers)
 	limit_open(rig, (struct pike_params){.shots_max = shots_max});
 	pike_handle l = rig_listen(rig, PIKE_AF_INET, &addr);
 	struct pike_op op = limit_shots(op_accept(l));
+	int ready = -port_open_count();
 	pike_id id = pike_submit(rig->q, &op);
 	ck_assert_int_gt(id, 0);
 	ck_assert_int_eq(pike_reap(rig->q, &c, 1, 0), 0);
+	/* Some systems want a socket before there is a connection for it. */
+	ready += port_open_count();
+	ck_assert_int_ge(ready, 0);
+	ck_assert_int_le(ready, port_can(PORT_SHOTS_UNAIDED) ? 0 : 1);
 	/* With the peers; the system may take some before we ask. */
 	int open = port_open_count() + peers;
 	for (int i = 0; i < peers; i++)
@@ -222,7 +227,7 @@ static void limit_accepts(struct rig *rig, unsigned shots_max, int peers)
 		ck_assert_int_gt(c.res, 0);
 		ck_assert_uint_eq(c.flags, PIKE_MORE);
 		int taken = port_open_count() - open;
-		ck_assert_int_ge(taken, i + 1);
+		ck_assert_int_ge(taken, i + 1 - ready);
 		ck_assert_int_le(taken, i + 1 + (int)shots_max);
 		/* The right one: it hears what its peer says. */
 		struct pike_addr mine;

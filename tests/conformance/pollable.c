@@ -322,6 +322,7 @@ static void pollable_add_kinds(void)
 int main(void)
 {
 	area_begin("pollable");
+	port_pollers_warm();
 	area_add(the_pollable_is_one_descriptor_that_is_quiet_when_idle);
 	area_add(readable_when_an_op_has_completed_at_once);
 	area_add(readable_as_long_as_something_was_not_reaped);

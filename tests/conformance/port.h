@@ -50,6 +50,7 @@ enum port_ability {
 	PORT_UNIX,       /* Unix sockets, which also pass descriptors */
 	PORT_POLL_PIPES, /* a pipe can be polled */
 	PORT_PART_SENDS, /* a send that waits ends when part of it has gone */
+	PORT_SHOTS_UNAIDED, /* an accept needs no socket of its own before */
 	PORT_DUPS_APART, /* one file can be adopted twice, or by two queues */
 	PORT_REUSEPORT,
 	PORT_KEEPALIVE,     /* the times of PIKE_SO_KEEPALIVE */

@@ -95,6 +95,8 @@ struct port_poller {
 	bool (*readable)(pike_fd fd, int timeout_ms);
 };
 const struct port_poller *port_poller_at(unsigned i);
+/* To be called before descriptors are counted. */
+void port_pollers_warm(void);
 
 /*
  * The number of descriptors that may be open: sets the soft limit, returns

@@ -401,6 +401,10 @@ static bool proc_epoll(pike_fd fd, int timeout_ms)
 }
 #endif
 
+void port_pollers_warm(void)
+{
+}
+
 const struct port_poller *port_poller_at(unsigned i)
 {
 	static const struct port_poller pollers[] = {

@@ -409,6 +409,16 @@ static bool proc_wait_pool(pike_fd fd, int timeout_ms)
 	return good;
 }
 
+/* The system's pool keeps some of what it opens when it is first used. */
+void port_pollers_warm(void)
+{
+	HANDLE event = CreateEventA(NULL, TRUE, TRUE, NULL);
+
+	proc_must(event != NULL, "CreateEvent");
+	proc_wait_pool((pike_fd)(intptr_t)event, 1000);
+	CloseHandle(event);
+}
+
 const struct port_poller *port_poller_at(unsigned i)
 {
 	static const struct port_poller pollers[] = {
