@@ -241,7 +241,7 @@ CASE(no_handle_is_inherited)
 	ck_assert_int_eq(trace_inherited(fds, 4), 0);
 	/* It would be seen. */
 	SetHandleInformation(
-	    (HANDLE)plain, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT);
+	    (HANDLE)(intptr_t)plain, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT);
 	ck_assert_int_eq(trace_inherited(&plain, 1), 1);
 	port_close(plain);
 	trace_close(rig);
