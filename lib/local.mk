@@ -34,9 +34,13 @@ pike_core_headers = \
 	lib/slot.h \
 	lib/timer.h
 
+# Alike on every system, by its own declarations.
+pike_alike = \
+	lib/backend/sockaddr.c \
+	lib/backend/sockaddr.h
+
 pike_reactor = \
 	lib/backend/sys.def \
-	lib/backend/posix_addr.c \
 	lib/backend/posix_adopt.c \
 	lib/backend/posix_error.c \
 	lib/backend/posix_io.c \
@@ -54,7 +58,6 @@ pike_reactor = \
 	lib/backend/compat_flags.h \
 	lib/backend/compat_linux.h \
 	lib/backend/compat_posix.h \
-	lib/backend/posix_addr.h \
 	lib/backend/posix_error.h \
 	lib/backend/posix_io.h \
 	lib/backend/posix_opt.h \
@@ -89,7 +92,6 @@ pike_iocp = \
 	lib/backend/iocp_poll.c \
 	lib/backend/iocp_shown.c \
 	lib/backend/iocp_transfer.c \
-	lib/backend/win_addr.c \
 	lib/backend/win_calls.c \
 	lib/backend/win_error.c \
 	lib/backend/win_opt.c \
@@ -97,7 +99,6 @@ pike_iocp = \
 	lib/backend/win_socket.c \
 	lib/backend/iocp.h \
 	lib/backend/iocp_packet.h \
-	lib/backend/win_addr.h \
 	lib/backend/win_error.h \
 	lib/backend/win_opt.h \
 	lib/backend/win_signal.h \
@@ -118,7 +119,7 @@ lib_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/lib $(LIBURING_CFLAGS) \
 lib_libadd = $(LIBURING_LIBS) $(LIBKQUEUE_LIBS) $(PTHREAD_LIBS) \
 	$(WINDOWS_LIBS)
 
-pike_sources = $(pike_core) $(pike_core_headers)
+pike_sources = $(pike_core) $(pike_core_headers) $(pike_alike)
 if HAVE_WINDOWS
 pike_sources += lib/port_win.c
 pike_seam = lib/backend/win_seam.c

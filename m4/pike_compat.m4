@@ -9,7 +9,8 @@ AC_DEFUN([PIKE_COMPAT], [
   AC_CHECK_FUNCS([accept4])
   pike_compat_rest=posix pike_compat_make=calls pike_abstract=0
   AS_CASE([$host_os], [linux*],
-    [pike_compat_rest=linux pike_compat_make=flags pike_abstract=1])
+    [pike_compat_rest=linux pike_compat_make=flags pike_abstract=1],
+    [mingw*], [pike_abstract=1])
   AS_IF([test "x$ac_cv_func_accept4" = xyes], [pike_compat_make=flags])
   AS_IF([test "x$kqueue_from" = xemulation],
     [pike_compat_rest=posix pike_compat_make=calls])

@@ -29,8 +29,6 @@
  *	edge will tell when there is; one that another try turns into EPIPE.
  * pike__is_mute
  *	whether a pipe is one of whose last writer's end no poller tells.
- * pike__sockaddr_len
- *	writes the length into a sockaddr that has a field for it.
  * PIKE__SCM_FD
  *	control data that are a descriptor beside SCM_RIGHTS; -1: none.
  */

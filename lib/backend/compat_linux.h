@@ -72,9 +72,4 @@ static inline bool pike__cannot_take(int err)
 	return false;
 }
 
-static inline void pike__sockaddr_len(void *sa, socklen_t len)
-{
-	(void)sa, (void)len;
-}
-
 #endif

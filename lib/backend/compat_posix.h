@@ -129,11 +129,4 @@ static inline bool pike__cannot_take(int err)
 	return err == ENOBUFS;
 }
 
-/* Where there is a length, it is the first byte, before a short family. */
-static inline void pike__sockaddr_len(void *sa, socklen_t len)
-{
-	if (offsetof(struct sockaddr, sa_family) == 1)
-		*(uint8_t *)sa = (uint8_t)len;
-}
-
 #endif

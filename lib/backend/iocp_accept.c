@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "iocp.h"
-#include "win_addr.h"
+#include "sockaddr.h"
 #include "win_error.h"
 
 /* ---- accepting ---- */
@@ -45,7 +45,7 @@ static void peer_name(struct pike__packet *p, struct pike_addr *addr)
 	    (DWORD)room, &own, &own_len, &peer, &peer_len);
 	memset(addr, 0, sizeof *addr);
 	if (peer)
-		pike__win_addr_from(addr, peer, peer_len);
+		pike__addr_from_system(addr, peer, peer_len);
 }
 
 static enum pike__took took_accept(struct pike_queue *q,
@@ -218,7 +218,7 @@ enum pike__given pike__iocp_connect(
 		pike__win_error(r, WSAEISCONN);
 		return PIKE__ENDED;
 	}
-	code = pike__win_addr_to(slot->op.addr, &sa, &len);
+	code = pike__addr_to_system(slot->op.addr, &sa, &len);
 	if (code) {
 		*r = (struct pike__result){.res = code, .err = -code};
 		return PIKE__ENDED;

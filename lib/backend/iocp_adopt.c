@@ -9,7 +9,7 @@
 
 #include "../alloc.h"
 #include "iocp.h"
-#include "win_addr.h"
+#include "sockaddr.h"
 #include "win_error.h"
 
 /* ---- ports ---- */
@@ -166,7 +166,7 @@ static void socket_adopted(struct pike__handle *h)
 
 	h->family = PIKE_AF_INET;
 	if (sys_getsockname(s, (struct sockaddr *)&sa, &len) == 0) {
-		pike__win_addr_from(&own, &sa, len);
+		pike__addr_from_system(&own, &sa, len);
 		h->family = (uint8_t)own.family;
 		h->flags |= PIKE__IOCP_BOUND;
 	} else {

@@ -8,7 +8,7 @@
 #include "config.h"
 
 #include "iocp.h"
-#include "win_addr.h"
+#include "sockaddr.h"
 #include "win_error.h"
 
 static bool is_packet(const struct pike__slot *slot)
@@ -80,7 +80,7 @@ static enum pike__took filled(struct pike__slot *slot, struct pike__packet *p,
 	if (!p->bytes && !is_packet(slot))
 		return pike__iocp_over(slot, r);
 	if (p->detail && slot->op.opcode == PIKE_RECVFROM)
-		pike__win_addr_from((struct pike_addr *)(void *)buffer,
+		pike__addr_from_system((struct pike_addr *)(void *)buffer,
 		    &p->detail->u.message.name, p->detail->u.message.name_len);
 	if (!is_packet(slot))
 		pike__win_connected(h);

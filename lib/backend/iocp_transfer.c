@@ -10,7 +10,7 @@
 
 #include "../alloc.h"
 #include "iocp.h"
-#include "win_addr.h"
+#include "sockaddr.h"
 #include "win_error.h"
 
 /* Buffers of a call that need no memory. */
@@ -146,7 +146,7 @@ static void message_read(
 	if (s->addr && !d)
 		memset(s->addr, 0, sizeof *s->addr);
 	else if (s->addr)
-		pike__win_addr_from(
+		pike__addr_from_system(
 		    s->addr, &d->u.message.name, d->u.message.name_len);
 	if (!s->msg)
 		return;
@@ -362,7 +362,7 @@ static int name_put(const struct shape *s, struct pike__packet *p)
 {
 	if (!p->detail || !s->addr || !s->writes)
 		return 0;
-	return pike__win_addr_to(s->addr, &p->detail->u.message.name,
+	return pike__addr_to_system(s->addr, &p->detail->u.message.name,
 	    &p->detail->u.message.name_len);
 }
 

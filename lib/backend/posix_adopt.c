@@ -9,7 +9,7 @@
 #include <limits.h>
 
 #include "compat.h"
-#include "posix_addr.h"
+#include "sockaddr.h"
 #include "posix_io.h"
 
 void pike__posix_nature(struct pike__handle *h, uint8_t family)

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "compat.h"
-#include "posix_addr.h"
+#include "sockaddr.h"
 #include "posix_io.h"
 
 /* The most descriptors that Linux lets one message carry. */

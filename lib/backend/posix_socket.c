@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "compat.h"
-#include "posix_addr.h"
+#include "sockaddr.h"
 #include "posix_error.h"
 #include "posix_io.h"
 #include "posix_opt.h"
@@ -35,42 +35,14 @@ bool pike__posix_only_that(int err)
 	}
 }
 
-static int family_to_system(int32_t family)
-{
-	switch (family) {
-	case PIKE_AF_UNIX:
-		return AF_UNIX;
-	case PIKE_AF_INET:
-		return AF_INET;
-	case PIKE_AF_INET6:
-		return AF_INET6;
-	default:
-		return -1;
-	}
-}
-
-static int type_to_system(int32_t type)
-{
-	switch (type) {
-	case PIKE_SOCK_STREAM:
-		return SOCK_STREAM;
-	case PIKE_SOCK_DGRAM:
-		return SOCK_DGRAM;
-	case PIKE_SOCK_SEQPACKET:
-		return SOCK_SEQPACKET;
-	default:
-		return -1;
-	}
-}
-
 /* ---- making ---- */
 
 /* A new socket's handle, or null with the error. */
 static struct pike__handle *socket_open(struct pike_queue *q, int32_t domain,
     int32_t type, int32_t protocol, struct pike__result *r)
 {
-	int family = family_to_system(domain);
-	int kind = type_to_system(type);
+	int family = pike__family_to_system(domain);
+	int kind = pike__type_to_system(type);
 	struct pike__handle *h;
 	int fd;
 

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "posix_addr.h"
+#include "sockaddr.h"
 #include "posix_io.h"
 #include "uring.h"
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "../alloc.h"
-#include "posix_addr.h"
+#include "sockaddr.h"
 #include "posix_io.h"
 #include "uring.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "iocp.h"
-#include "win_addr.h"
+#include "sockaddr.h"
 #include "win_error.h"
 #include "win_opt.h"
 
@@ -36,40 +36,12 @@ static void refusals_untold(SOCKET s)
 	    s, SIO_UDP_NETRESET, &off, sizeof off, NULL, 0, &n, NULL, NULL);
 }
 
-static int family_to_system(int32_t family)
-{
-	switch (family) {
-	case PIKE_AF_UNIX:
-		return AF_UNIX;
-	case PIKE_AF_INET:
-		return AF_INET;
-	case PIKE_AF_INET6:
-		return AF_INET6;
-	default:
-		return -1;
-	}
-}
-
-static int type_to_system(int32_t type)
-{
-	switch (type) {
-	case PIKE_SOCK_STREAM:
-		return SOCK_STREAM;
-	case PIKE_SOCK_DGRAM:
-		return SOCK_DGRAM;
-	case PIKE_SOCK_SEQPACKET:
-		return SOCK_SEQPACKET;
-	default:
-		return -1;
-	}
-}
-
 /* A new socket's handle, or null with the error. */
 static struct pike__handle *socket_open(struct pike_queue *q, int32_t domain,
     int32_t type, int32_t protocol, struct pike__result *r)
 {
-	int family = family_to_system(domain);
-	int kind = type_to_system(type);
+	int family = pike__family_to_system(domain);
+	int kind = pike__type_to_system(type);
 	struct pike__handle *h;
 	DWORD error;
 	SOCKET s;
@@ -121,7 +93,7 @@ static int bind_to(struct pike__handle *h, const struct pike_addr *addr,
     struct pike__result *r)
 {
 	struct sockaddr_storage sa;
-	int len, bad = pike__win_addr_to(addr, &sa, &len);
+	int len, bad = pike__addr_to_system(addr, &sa, &len);
 
 	if (bad) {
 		*r = (struct pike__result){.res = bad, .err = -bad};
@@ -194,7 +166,7 @@ static int32_t addr_domain(const struct pike_addr *addr)
 
 	if (addr->family != PIKE_AF_SYSTEM)
 		return addr->family;
-	pike__win_addr_from(&known, addr->u.system, addr->len);
+	pike__addr_from_system(&known, addr->u.system, addr->len);
 	return known.family;
 }
 
@@ -321,7 +293,7 @@ static DWORD name_get(struct pike__handle *h, const struct pike_op *op)
 		      : sys_getpeername(s, (struct sockaddr *)&sa, &len);
 
 	if (!bad) {
-		pike__win_addr_from(op->addr, &sa, len);
+		pike__addr_from_system(op->addr, &sa, len);
 		return 0;
 	}
 	if (op->opcode == PIKE_GETPEERNAME || WSAGetLastError() != WSAEINVAL)

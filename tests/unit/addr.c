@@ -16,7 +16,7 @@
 
 #include <pike.h>
 
-#include "backend/posix_addr.h"
+#include "backend/sockaddr.h"
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof(*(array))))
 

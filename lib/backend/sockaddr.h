@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* Between pike's addresses and the system's. */
-#ifndef PIKE_LIB_BACKEND_POSIX_ADDR_H
-#define PIKE_LIB_BACKEND_POSIX_ADDR_H
+#ifndef PIKE_LIB_BACKEND_SOCKADDR_H
+#define PIKE_LIB_BACKEND_SOCKADDR_H
 
-#include <sys/socket.h>
+#include <stdint.h>
+
+#ifdef _WIN32
+#	include "win_sys.h"
+#else
+#	include <netinet/in.h>
+#	include <sys/socket.h>
+#	include <sys/un.h>
+#endif
 
 struct pike_addr;
 
@@ -24,5 +32,9 @@ int pike__addr_to_system(
  */
 void pike__addr_from_system(
     struct pike_addr *addr, const void *sa, socklen_t len);
+
+/* The system's AF_ and SOCK_ for pike's; -1 for what is none. */
+int pike__family_to_system(int32_t family);
+int pike__type_to_system(int32_t type);
 
 #endif

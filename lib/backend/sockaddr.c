@@ -5,23 +5,20 @@
  */
 #include "config.h"
 
-#include <netinet/in.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include <pike.h>
 
-#include "compat.h"
-#include "posix_addr.h"
+#include "sockaddr.h"
 
 /* Where the bytes of a Unix path begin. */
 #define ADDR_PATH_AT offsetof(struct sockaddr_un, sun_path)
 
 /* Where a sockaddr has said its family. */
 #define ADDR_FAMILY_END                                                        \
-	(offsetof(struct sockaddr, sa_family) + sizeof(sa_family_t))
+	(offsetof(struct sockaddr, sa_family) +                                \
+	    sizeof(((struct sockaddr *)0)->sa_family))
 
 static socklen_t addr_to_in(const struct pike_addr *addr, void *to)
 {
@@ -106,8 +103,9 @@ int pike__addr_to_system(
 	default:
 		return -PIKE_EAFNOSUPPORT;
 	}
-	if (!err)
-		pike__sockaddr_len(sa, *len);
+	/* Where there is a length, it is before a short family. */
+	if (!err && offsetof(struct sockaddr, sa_family) == 1)
+		*(uint8_t *)sa = (uint8_t)*len;
 	return err;
 }
 
@@ -221,8 +219,36 @@ int pike_addr_to(const struct pike_addr *addr, void *sockaddr, size_t size)
 	int err = pike__addr_to_system(addr, &sa, &len);
 	if (err < 0)
 		return err;
-	if (size < len)
+	if (size < (size_t)len)
 		return -PIKE_ENOSPC;
 	memcpy(sockaddr, &sa, len);
 	return (int)len;
+}
+
+int pike__family_to_system(int32_t family)
+{
+	switch (family) {
+	case PIKE_AF_UNIX:
+		return AF_UNIX;
+	case PIKE_AF_INET:
+		return AF_INET;
+	case PIKE_AF_INET6:
+		return AF_INET6;
+	default:
+		return -1;
+	}
+}
+
+int pike__type_to_system(int32_t type)
+{
+	switch (type) {
+	case PIKE_SOCK_STREAM:
+		return SOCK_STREAM;
+	case PIKE_SOCK_DGRAM:
+		return SOCK_DGRAM;
+	case PIKE_SOCK_SEQPACKET:
+		return SOCK_SEQPACKET;
+	default:
+		return -1;
+	}
 }
