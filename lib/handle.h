@@ -193,6 +193,23 @@ static inline bool pike__native_idle(const struct pike__handle *h)
 	       (PIKE__READY | PIKE__NATIVE);
 }
 
+/*
+ * Whether a read has to wait until the system has ended the handle's connect:
+ * before that it is refused, or takes the error that the connect is about to
+ * tell.
+ */
+static inline bool pike__waits_for_connect(const struct pike__slot *slot)
+{
+	const struct pike__slot *first;
+
+	if (slot->lane != PIKE__READS)
+		return false;
+	first = slot->handle->lane[PIKE__WRITES].head;
+	return first && (first->phase & PIKE__IN_SYSTEM) &&
+	       (first->op.opcode == PIKE_CONNECT ||
+		   first->op.opcode == PIKE_CONNECT_TO);
+}
+
 /* From now on every op of this lane gets the error. */
 static inline void pike__lane_fail(struct pike__lane *lane, int error)
 {

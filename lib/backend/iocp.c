@@ -32,16 +32,6 @@ void pike__iocp_wake(struct pike_queue *q)
 
 /* ---- waiting ---- */
 
-/* Never early: the next greater number of milliseconds. */
-static DWORD milliseconds(int64_t timeout_ns)
-{
-	int64_t ms = timeout_ns / 1000000 + (timeout_ns % 1000000 != 0);
-
-	if (timeout_ns < 0)
-		return INFINITE;
-	return ms < INFINITE ? (DWORD)ms : INFINITE - 1;
-}
-
 static void iocp_wait(struct pike_queue *q, int64_t timeout_ns)
 {
 	struct pike__iocp *u = pike__iocp_of(q);
@@ -53,7 +43,7 @@ static void iocp_wait(struct pike_queue *q, int64_t timeout_ns)
 	if (u->shown) {
 		pike__iocp_shown_wait(q, timeout_ns);
 	} else if (sys_GetQueuedCompletionStatusEx(u->port, entries, PACKETS,
-		       &n, milliseconds(timeout_ns), FALSE)) {
+		       &n, pike__iocp_ms(timeout_ns), FALSE)) {
 		for (ULONG i = 0; i < n; i++)
 			if (entries[i].lpOverlapped)
 				pike__iocp_packet(q, &entries[i]);

@@ -58,6 +58,16 @@ static inline struct pike__iocp *pike__iocp_of(struct pike_queue *q)
 	return q->backend_state;
 }
 
+/* Never early: the next greater number of milliseconds. */
+static inline DWORD pike__iocp_ms(int64_t timeout_ns)
+{
+	int64_t ms = timeout_ns / 1000000 + (timeout_ns % 1000000 != 0);
+
+	if (timeout_ns < 0)
+		return INFINITE;
+	return ms < INFINITE ? (DWORD)ms : INFINITE - 1;
+}
+
 /* What a packet without an OVERLAPPED says: look at what was posted. */
 #define PIKE__IOCP_WAKE 1
 

@@ -191,19 +191,6 @@ static bool go_on(struct pike_queue *q, struct pike__slot *slot, bool answered,
 	return true;
 }
 
-/* A read is refused while there is no connection yet. */
-static bool has_to_hold(const struct pike__slot *slot)
-{
-	const struct pike__slot *first;
-
-	if (slot->lane != PIKE__READS)
-		return false;
-	first = slot->handle->lane[PIKE__WRITES].head;
-	return first && (first->phase & PIKE__IN_SYSTEM) &&
-	       (first->op.opcode == PIKE_CONNECT ||
-		   first->op.opcode == PIKE_CONNECT_TO);
-}
-
 /* Whether an op is one that this kind of handle cannot do. */
 static bool unfit(const struct pike__slot *slot, struct pike__result *r)
 {
@@ -251,7 +238,7 @@ bool pike__iocp_start(
 	default:
 		break;
 	}
-	if (!kept && slot->handle && has_to_hold(slot)) {
+	if (!kept && slot->handle && pike__waits_for_connect(slot)) {
 		slot->phase |= PIKE__IOCP_HELD;
 		return false;
 	}
@@ -274,7 +261,8 @@ static void hold_end(struct pike_queue *q, pike_handle name)
 	struct pike__slot *slot = h ? h->lane[PIKE__READS].head : NULL;
 	struct pike__result r;
 
-	if (!slot || !(slot->phase & PIKE__IOCP_HELD) || has_to_hold(slot))
+	if (!slot || !(slot->phase & PIKE__IOCP_HELD) ||
+	    pike__waits_for_connect(slot))
 		return;
 	slot->phase &= (uint8_t)~PIKE__IOCP_HELD;
 	if (go_on(q, slot, false, &r))

@@ -52,8 +52,7 @@ static DWORD shown_patience(struct pike__shown *s)
 		sys_SetEvent(s->event);
 		return INFINITE;
 	}
-	left = (left + 999999) / 1000000;
-	return left < INFINITE ? (DWORD)left : INFINITE - 1;
+	return pike__iocp_ms(left);
 }
 
 /* Sorts out what is for the thread itself. */
@@ -153,15 +152,6 @@ void pike__iocp_show(struct pike_queue *q, bool now, int64_t next)
 		kick(s);
 }
 
-static DWORD patience(int64_t timeout_ns)
-{
-	int64_t ms = timeout_ns / 1000000 + (timeout_ns % 1000000 != 0);
-
-	if (timeout_ns < 0)
-		return INFINITE;
-	return ms < INFINITE ? (DWORD)ms : INFINITE - 1;
-}
-
 /*
  * Waits for the thread to have something, and takes it; while the thread has
  * something it stays away from the port, so that what is there can be taken
@@ -192,7 +182,7 @@ void pike__iocp_shown_wait(struct pike_queue *q, int64_t timeout_ns)
 {
 	struct pike__shown *s = pike__iocp_of(q)->shown;
 	OVERLAPPED_ENTRY entries[2 * BATCH];
-	ULONG n = shown_take(s, entries, patience(timeout_ns));
+	ULONG n = shown_take(s, entries, pike__iocp_ms(timeout_ns));
 
 	for (ULONG i = 0; i < n; i++)
 		if (entries[i].lpOverlapped)

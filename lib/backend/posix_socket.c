@@ -96,22 +96,12 @@ static int listen_on(struct pike__handle *h, int32_t backlog)
 	return 0;
 }
 
-static int32_t addr_domain(const struct pike_addr *addr)
-{
-	struct pike_addr known;
-
-	if (addr->family != PIKE_AF_SYSTEM)
-		return addr->family;
-	pike__addr_from_system(&known, addr->u.system, addr->len);
-	return known.family;
-}
-
 static struct pike__handle *socket_for(
     struct pike_queue *q, const struct pike_op *op, struct pike__result *r)
 {
 	int32_t type = op->u.socket.type;
 
-	return socket_open(q, addr_domain(op->addr),
+	return socket_open(q, pike__addr_domain(op->addr),
 	    type ? type : PIKE_SOCK_STREAM, op->u.socket.protocol, r);
 }
 

@@ -252,3 +252,13 @@ int pike__type_to_system(int32_t type)
 		return -1;
 	}
 }
+
+int32_t pike__addr_domain(const struct pike_addr *addr)
+{
+	struct pike_addr known;
+
+	if (addr->family != PIKE_AF_SYSTEM)
+		return addr->family;
+	pike__addr_from_system(&known, addr->u.system, addr->len);
+	return known.family;
+}

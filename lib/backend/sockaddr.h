@@ -37,4 +37,7 @@ void pike__addr_from_system(
 int pike__family_to_system(int32_t family);
 int pike__type_to_system(int32_t type);
 
+/* The PIKE_AF_ of an address, also of one in the system's form. */
+int32_t pike__addr_domain(const struct pike_addr *addr);
+
 #endif

@@ -345,19 +345,6 @@ static enum pike__given give(
 	}
 }
 
-/* A read may not meet the error that ends a connect: it would take it. */
-static bool has_to_hold(const struct pike__slot *slot)
-{
-	const struct pike__slot *first;
-
-	if (slot->lane != PIKE__READS)
-		return false;
-	first = slot->handle->lane[PIKE__WRITES].head;
-	return first && (first->phase & PIKE__IN_SYSTEM) &&
-	       (first->op.opcode == PIKE_CONNECT ||
-		   first->op.opcode == PIKE_CONNECT_TO);
-}
-
 bool pike__uring_start(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
 {
@@ -371,7 +358,7 @@ bool pike__uring_start(
 			return true;
 		pike__join(slot, h);
 	}
-	if (has_to_hold(slot)) {
+	if (pike__waits_for_connect(slot)) {
 		slot->phase |= PIKE__URING_HELD;
 		return false;
 	}
