@@ -152,6 +152,7 @@ libpike_harness_la_SOURCES = \
 	tests/conformance/pending.c \
 	tests/conformance/pending.h \
 	tests/conformance/port.h \
+	tests/conformance/port_any.c \
 	tests/conformance/port_proc.h \
 	tests/conformance/random.h
 tests_conformance_memory_SOURCES = \

@@ -69,20 +69,6 @@ bool port_can(enum port_ability ability)
 	return true;
 }
 
-struct pike_addr port_loopback(int family)
-{
-	struct pike_addr addr = {0};
-
-	addr.family = (uint16_t)family;
-	if (family == PIKE_AF_INET) {
-		addr.u.ip4[0] = 127;
-		addr.u.ip4[3] = 1;
-	} else {
-		addr.u.ip6[15] = 1;
-	}
-	return addr;
-}
-
 int port_name(pike_fd fd, bool peer, struct pike_addr *addr)
 {
 	struct sockaddr_storage sa = {0};
@@ -200,19 +186,6 @@ pike_fd port_accept(pike_fd listener)
 		return port_code();
 	port_cloexec(fd);
 	return fd;
-}
-
-void port_tcp_pair(pike_fd fd[2])
-{
-	struct pike_addr addr = port_loopback(PIKE_AF_INET);
-	pike_fd listener = port_bound(&addr, PIKE_SOCK_STREAM, 1);
-
-	MUST(listener >= 0);
-	fd[0] = port_connect(&addr, PIKE_SOCK_STREAM);
-	MUST(fd[0] >= 0);
-	fd[1] = port_accept(listener);
-	MUST(fd[1] >= 0);
-	port_close(listener);
 }
 
 int port_unix_pair(int type, pike_fd fd[2])
@@ -367,21 +340,6 @@ int64_t port_recv_from(
 	if (n >= 0 && addr)
 		ck_assert_int_eq(pike_addr_from(addr, &sa, sa_len), 0);
 	return n < 0 ? port_code() : n;
-}
-
-int64_t port_fill(pike_fd fd)
-{
-	static const char junk[65536];
-	int64_t sum = 0;
-
-	for (size_t step = sizeof(junk); step > 0;) {
-		int64_t n = port_write(fd, junk, step);
-		if (n > 0)
-			sum += n;
-		else
-			step /= 2;
-	}
-	return sum;
 }
 
 union port_control {

@@ -166,20 +166,6 @@ pike_fd port_socket(int family, int type)
 	return (pike_fd)fd;
 }
 
-struct pike_addr port_loopback(int family)
-{
-	struct pike_addr addr = {0};
-
-	addr.family = (uint16_t)family;
-	if (family == PIKE_AF_INET) {
-		addr.u.ip4[0] = 127;
-		addr.u.ip4[3] = 1;
-	} else {
-		addr.u.ip6[15] = 1;
-	}
-	return addr;
-}
-
 struct pike_addr port_loopback_apart(void)
 {
 	struct pike_addr addr = port_loopback(PIKE_AF_INET);
@@ -278,19 +264,6 @@ pike_fd port_accept(pike_fd listener)
 	SetHandleInformation((HANDLE)fd, HANDLE_FLAG_INHERIT, 0);
 	port_set_nonblocking((pike_fd)fd, false);
 	return (pike_fd)fd;
-}
-
-void port_tcp_pair(pike_fd fd[2])
-{
-	struct pike_addr addr = port_loopback(PIKE_AF_INET);
-	pike_fd listener = port_bound(&addr, PIKE_SOCK_STREAM, 1);
-
-	MUST(listener >= 0);
-	fd[0] = port_connect(&addr, PIKE_SOCK_STREAM);
-	MUST(fd[0] >= 0);
-	fd[1] = port_accept(listener);
-	MUST(fd[1] >= 0);
-	port_close(listener);
 }
 
 static void port_dgram_pair(pike_fd fd[2])
@@ -453,19 +426,4 @@ int64_t port_recv_from(
 	if (n >= 0 && addr)
 		ck_assert_int_eq(pike_addr_from(addr, &sa, (size_t)sa_len), 0);
 	return n;
-}
-
-int64_t port_fill(pike_fd fd)
-{
-	static const char junk[65536];
-	int64_t sum = 0;
-
-	for (size_t step = sizeof(junk); step > 0;) {
-		int64_t n = port_write(fd, junk, step);
-		if (n > 0)
-			sum += n;
-		else
-			step /= 2;
-	}
-	return sum;
 }
