@@ -422,10 +422,11 @@ void pike__uring_not_found(struct pike_queue *q, struct pike__slot *slot)
 {
 	struct pike__uring *u = pike__uring_of(q);
 
-	if (slot->state != PIKE__ENDING || !(slot->phase & PIKE__IN_SYSTEM) ||
-	    u->lost_cancels)
+	if (slot->state != PIKE__ENDING || !(slot->phase & PIKE__IN_SYSTEM))
 		return;
 	pike__uring_unsent(q, slot);
+	if (u->lost_cancels)
+		return;
 	u->lost_cancels = true;
 	u->ask_at = pike__time_after(pike__port_monotonic(), u->ask_ns);
 }

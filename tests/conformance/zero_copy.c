@@ -184,6 +184,29 @@ CASE(a_close_ends_what_nobody_reads)
 	free(out);
 }
 
+/* Nor is it kept from that by one that has to wait. */
+CASE(a_close_ends_its_own_beside_one_that_waits)
+{
+	const size_t len = 150000;
+	char *out = malloc(2 * len);
+	pike_handle h[2];
+	pike_fd peer[2];
+	pike_id id[2];
+
+	for (int i = 0; i < 2; i++)
+		id[i] = unread_send(
+		    rig, out + (size_t)i * len, len, &h[i], &peer[i]);
+	fence(rig);
+	if (!rig->arrived)
+		ck_assert_int_eq(pike_cancel(rig->q, id[0]), 0);
+	fence(rig);
+	expect_op(rig, op_close(h[1]), 0);
+	wait_one(rig, id[1]);
+	expect_op(rig, op_close(h[0]), 0);
+	wait_one(rig, id[0]);
+	free(out);
+}
+
 CASE(a_queue_that_is_closed_ends_what_nobody_reads)
 {
 	const size_t len = 150000;
@@ -223,6 +246,7 @@ int main(void)
 	area_add(a_send_without_copies_that_waits_is_cancelled);
 	area_add(memory_that_was_sent_is_free_only_at_the_completion);
 	area_add(a_close_ends_what_nobody_reads);
+	area_add(a_close_ends_its_own_beside_one_that_waits);
 	area_add(a_queue_that_is_closed_ends_what_nobody_reads);
 	area_add(a_send_without_copies_to_nobody_is_an_error);
 	return area_end();
