@@ -53,10 +53,11 @@ enum port_ability {
 	PORT_SHOTS_UNAIDED, /* an accept needs no socket of its own before */
 	PORT_DUPS_APART, /* one file can be adopted twice, or by two queues */
 	PORT_REUSEPORT,
-	PORT_KEEPALIVE,     /* the times of PIKE_SO_KEEPALIVE */
-	PORT_CUT_CONTROL,   /* control data that were cut are told of */
-	PORT_UDP_REFUSALS,  /* a connected datagram socket hears of them */
-	PORT_OPTION_LENGTHS /* an option that is an int is read as one */
+	PORT_KEEPALIVE,      /* the times of PIKE_SO_KEEPALIVE */
+	PORT_CUT_CONTROL,    /* control data that were cut are told of */
+	PORT_UDP_REFUSALS,   /* a connected datagram socket hears of them */
+	PORT_OPTION_LENGTHS, /* an option that is an int is read as one */
+	PORT_EVENTS_ONCE     /* what has not changed is not told again */
 };
 bool port_can(enum port_ability ability);
 
