@@ -9,8 +9,8 @@
 #include <limits.h>
 
 #include "compat.h"
-#include "sockaddr.h"
 #include "posix_io.h"
+#include "sockaddr.h"
 
 void pike__posix_nature(struct pike__handle *h, uint8_t family)
 {

@@ -240,9 +240,9 @@ static void lane_drained(struct pike__handle *h, const struct pike_op *op)
 	if (h->kind == PIKE__SOCKET_PACKET)
 		return;
 	if (writes(op))
-		h->lane[PIKE__WRITES].state &= (uint16_t)~PIKE__READY;
+		h->lane[PIKE__WRITES].state &= ~PIKE__READY;
 	else if ((h->flags & PIKE__DRAINS) && !(op->op_flags & PIKE_MSG_PEEK))
-		h->lane[PIKE__READS].state &= (uint16_t)~PIKE__READY;
+		h->lane[PIKE__READS].state &= ~PIKE__READY;
 }
 
 static bool names_peer(const struct pike_op *op)
@@ -268,7 +268,7 @@ static enum pike__outcome transfer_failed(struct pike__handle *h,
 			return PIKE__LATER;
 		/* No urgent data says nothing of the rest. */
 		if (!(op->op_flags & PIKE_MSG_OOB) || writes(op))
-			lane->state &= (uint16_t)~PIKE__READY;
+			lane->state &= ~PIKE__READY;
 		return PIKE__BLOCKED;
 	}
 	if (h->kind == PIKE__SOCKET_PACKET && writes(op) &&

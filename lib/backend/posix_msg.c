@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "compat.h"
-#include "sockaddr.h"
 #include "posix_io.h"
+#include "sockaddr.h"
 
 /* The most descriptors that Linux lets one message carry. */
 #define FDS_MAX     253

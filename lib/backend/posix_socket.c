@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "compat.h"
-#include "sockaddr.h"
 #include "posix_error.h"
 #include "posix_io.h"
 #include "posix_opt.h"
+#include "sockaddr.h"
 
 /* Connections that failed before they were taken: the next one may be good. */
 bool pike__posix_only_that(int err)
@@ -169,8 +169,8 @@ void pike__posix_connected(struct pike__handle *h)
 		return;
 	h->flags |= PIKE__CONNECTED;
 	if (h->kind == PIKE__SOCKET_STREAM) {
-		h->lane[PIKE__READS].state &= (uint16_t)~PIKE__SPECIAL;
-		h->lane[PIKE__WRITES].state &= (uint16_t)~PIKE__SPECIAL;
+		h->lane[PIKE__READS].state &= ~PIKE__SPECIAL;
+		h->lane[PIKE__WRITES].state &= ~PIKE__SPECIAL;
 	}
 }
 
@@ -219,8 +219,8 @@ static enum pike__outcome connect_begin(struct pike__handle *h,
 	case EINTR: /* TCP goes on by itself */
 		*phase = 1;
 		h->flags |= PIKE__CONNECTING;
-		h->lane[PIKE__WRITES].state &= (uint16_t)~PIKE__READY;
-		h->lane[PIKE__READS].state &= (uint16_t)~PIKE__READY;
+		h->lane[PIKE__WRITES].state &= ~PIKE__READY;
+		h->lane[PIKE__READS].state &= ~PIKE__READY;
 		return PIKE__BLOCKED;
 	case EAGAIN:
 		/* A Unix listener whose backlog is full tells nobody when it
@@ -265,7 +265,7 @@ enum pike__outcome pike__posix_connect(struct pike__handle *h,
 					       reason */
 	}
 	if (!err) {
-		h->lane[PIKE__WRITES].state &= (uint16_t)~PIKE__READY;
+		h->lane[PIKE__WRITES].state &= ~PIKE__READY;
 		return PIKE__BLOCKED;
 	}
 	h->flags &= (uint16_t)~PIKE__CONNECTING;
@@ -327,7 +327,7 @@ enum pike__outcome pike__posix_accept(struct pike_queue *q,
 	} while (fd < 0 && pike__posix_only_that(errno));
 	if (fd < 0) {
 		if (errno == EAGAIN || errno == EWOULDBLOCK) {
-			h->lane[PIKE__READS].state &= (uint16_t)~PIKE__READY;
+			h->lane[PIKE__READS].state &= ~PIKE__READY;
 			return PIKE__BLOCKED;
 		}
 		pike__posix_error(r, errno);

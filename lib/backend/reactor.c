@@ -150,7 +150,7 @@ static bool try_many(
 {
 	struct pike__lane *lane = &slot->handle->lane[slot->lane];
 
-	lane->state &= (uint16_t)~PIKE__POURS;
+	lane->state &= ~PIKE__POURS;
 	for (int i = 0; i < BUDGET; i++) {
 		if (!pike__may_shoot(q, slot))
 			return false;
@@ -394,7 +394,7 @@ void pike__reactor_refused(
 	pike__unpark(h);
 	/* What comes later shall ask again. */
 	h->flags &= (uint16_t)~PIKE__REGISTERED;
-	h->lane[PIKE__READS].state &= (uint16_t) ~(PIKE__ARMED | PIKE__POURS);
+	h->lane[PIKE__READS].state &= ~(PIKE__ARMED | PIKE__POURS);
 	/* A pipe without a reader, of which the next write is told. */
 	if (err == EPIPE) {
 		pike__reactor_event_any(

@@ -69,7 +69,7 @@ void pike__reactor_pour_otherwise(
 	size_t moved = 0;
 	bool done;
 
-	h->lane[PIKE__READS].state &= (uint16_t)~PIKE__POURS;
+	h->lane[PIKE__READS].state &= ~PIKE__POURS;
 	h->lane[PIKE__READS].state |= PIKE__READY;
 	done = pike__posix_transferred(q, h, &op, n, &moved, &r);
 	group_settle(g, slot, index, done, &r);

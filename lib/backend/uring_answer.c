@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "sockaddr.h"
 #include "posix_io.h"
+#include "sockaddr.h"
 #include "uring.h"
 
 /* Begins anew what the kernel has let go of. */

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "../alloc.h"
-#include "sockaddr.h"
 #include "posix_io.h"
+#include "sockaddr.h"
 #include "uring.h"
 
 /*

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "../alloc.h"
-#include "sockaddr.h"
 #include "posix_io.h"
+#include "sockaddr.h"
 #include "uring.h"
 
 static void msg_set(struct pike__slot *slot, struct pike__uring_msg *m)

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "../alloc.h"
-#include "sockaddr.h"
 #include "posix_io.h"
+#include "sockaddr.h"
 #include "uring.h"
 
 /* With less room than this one request gives one result. */
