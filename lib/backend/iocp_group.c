@@ -91,10 +91,11 @@ static enum pike__took filled(struct pike__slot *slot, struct pike__packet *p,
 static enum pike__took took_second(struct pike_queue *q,
     struct pike__slot *slot, struct pike__packet *p, struct pike__result *r)
 {
-	struct pike__group *g = pike__group_find(q, slot->op.u.group.id);
+	struct pike__group *g = pike__group_of(slot);
 	uint32_t index = p->u.buffer;
 	enum pike__took took = filled(slot, p, pike__group_at(g, index), r);
 
+	(void)q;
 	slot->phase &= (uint8_t)~PIKE__IOCP_FULL;
 	if (took == PIKE__TOOK_SHOT &&
 	    pike__group_fills(&slot->op, r->res, r->flags)) {
@@ -141,7 +142,7 @@ static enum pike__given second(struct pike__slot *slot, struct pike__packet *p,
 enum pike__given pike__iocp_grouped(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
 {
-	struct pike__group *g = pike__group_find(q, slot->op.u.group.id);
+	struct pike__group *g = pike__group_of(slot);
 	struct pike__handle *h = slot->handle;
 	bool named = slot->op.opcode == PIKE_RECVFROM && is_packet(slot);
 	struct pike__packet *p;

@@ -37,7 +37,7 @@ static void group_settle(struct pike__group *g, const struct pike__slot *slot,
 enum pike__outcome pike__reactor_try_grouped(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
 {
-	struct pike__group *g = pike__group_find(q, slot->op.u.group.id);
+	struct pike__group *g = pike__group_of(slot);
 	enum pike__outcome outcome;
 	int index = pike__group_take(g);
 	size_t moved = 0;
@@ -63,7 +63,7 @@ void pike__reactor_pour_otherwise(
     struct pike_queue *q, struct pike__handle *h, int index, int64_t n)
 {
 	struct pike__slot *slot = &h->own;
-	struct pike__group *g = pike__group_find(q, slot->op.u.group.id);
+	struct pike__group *g = pike__group_of(slot);
 	struct pike_op op = group_op(slot, g, index);
 	struct pike__result r = {0};
 	size_t moved = 0;
