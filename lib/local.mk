@@ -164,6 +164,10 @@ libpike_la_CFLAGS = $(AM_CFLAGS) $(PIKE_HIDDEN)
 libpike_la_LIBADD = $(lib_libadd)
 libpike_la_LDFLAGS = $(AM_LDFLAGS) -no-undefined \
 	-version-info $(PIKE_LT_CURRENT):$(PIKE_LT_REVISION):$(PIKE_LT_AGE)
+if HAVE_WINDOWS
+# 32 bits divide 64 by a function of the compiler's, whose DLL few machines have.
+libpike_la_LDFLAGS += -static-libgcc
+endif
 if HAVE_VSCRIPT
 libpike_la_LDFLAGS += $(VSCRIPT_LDFLAGS),$(top_srcdir)/lib/libpike.map
 endif
