@@ -17,6 +17,13 @@ AC_DEFUN([PIKE_LIBURING], [
     [yes|auto], [PKG_CHECK_MODULES([LIBURING], [liburing >= 2.3],
       [have_uring=yes], [have_uring=no])],
     [AC_MSG_ERROR([--with-liburing takes auto, yes or no])])
+  # Not what pkg-config found for the machine that builds.
+  AS_IF([test "x$have_uring" = xyes],
+    [pike_save_CPPFLAGS=$CPPFLAGS
+     CPPFLAGS="$CPPFLAGS $LIBURING_CFLAGS"
+     AC_CHECK_HEADER([liburing.h], [], [have_uring=no])
+     CPPFLAGS=$pike_save_CPPFLAGS])
+  AS_IF([test "x$have_uring" = xno], [LIBURING_CFLAGS= LIBURING_LIBS=])
   AS_IF([test "x$with_liburing.$have_uring" = xyes.no],
     [AC_MSG_ERROR(
       [--with-liburing needs liburing 2.3 or newer (Debian: liburing-dev)])])
