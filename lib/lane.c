@@ -187,7 +187,7 @@ struct pike__result pike__ended(const struct pike__slot *slot)
 {
 	struct pike__result r = {.res = -slot->why, .err = slot->why};
 
-	if (slot->moved && slot->op.opcode != PIKE_TIMER)
+	if (slot->moved)
 		r.res = (int64_t)slot->moved;
 	return r;
 }

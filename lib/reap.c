@@ -30,11 +30,11 @@ static void timer_fired(
 	pike__timer_remove(t, &q->slots, slot);
 	pike__timer_add(
 	    t, &q->slots, slot, pike__time_after(when, times * period));
-	slot->moved += (size_t)times;
+	slot->op.u.timer.due_ns += times;
 	if (!pike__may_shoot(q, slot))
 		return;
-	r.res = (int64_t)slot->moved;
-	slot->moved = 0;
+	r.res = slot->op.u.timer.due_ns;
+	slot->op.u.timer.due_ns = 0;
 	pike__shot(q, slot, &r);
 }
 
@@ -93,9 +93,9 @@ static void resume_one(struct pike_queue *q, struct pike__slot *slot)
 	if (slot->op.opcode != PIKE_TIMER) {
 		if (q->backend->start(q, slot, &r))
 			pike__finish(q, slot, &r);
-	} else if (slot->moved && pike__may_shoot(q, slot)) {
-		r = (struct pike__result){.res = (int64_t)slot->moved};
-		slot->moved = 0;
+	} else if (slot->op.u.timer.due_ns && pike__may_shoot(q, slot)) {
+		r = (struct pike__result){.res = slot->op.u.timer.due_ns};
+		slot->op.u.timer.due_ns = 0;
 		pike__shot(q, slot, &r);
 	}
 }

@@ -35,7 +35,7 @@ struct pike__slot {
 	struct pike__handle *handle;
 	union pike__extra *extra;
 	pike_id id;     /* generation and index; while free, the next one's */
-	size_t moved;   /* bytes so far; expirations of a timer */
+	size_t moved;   /* bytes so far */
 	uint32_t due;   /* place in the heap of deadlines; 0: none */
 	uint32_t shots; /* not yet reaped, of one that writes for them */
 	int32_t why;    /* PIKE_ECANCELED or PIKE_ETIME once asked to end */

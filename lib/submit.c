@@ -128,9 +128,10 @@ static pike_id complete_now(struct pike_queue *q, const struct pike_op *op,
 	return id;
 }
 
+/* Once it runs, due_ns counts the expirations that were not told yet. */
 static void timer_start(struct pike_queue *q, struct pike__slot *slot)
 {
-	const struct pike_op *op = &slot->op;
+	struct pike_op *op = &slot->op;
 	bool real = op->op_flags & PIKE_TIMER_REALTIME;
 	int64_t when = op->u.timer.due_ns;
 
@@ -138,6 +139,7 @@ static void timer_start(struct pike_queue *q, struct pike__slot *slot)
 		when = pike__time_after(
 		    real ? pike__port_realtime() : pike__port_monotonic(),
 		    when);
+	op->u.timer.due_ns = 0;
 	pike__timer_add(
 	    real ? &q->realtime : &q->deadlines, &q->slots, slot, when);
 }
