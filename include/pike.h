@@ -688,7 +688,8 @@ PIKE_API int pike_wake(struct pike_queue *q);
  * when not). Level-triggered pollers only; do nothing else with it; it stays
  * pike's. On Windows it is the HANDLE of an event to wait for, and the queue
  * has a thread of its own from the first call on. The owning thread. Returns
- * it, or -PIKE_EMFILE, -PIKE_ENFILE, -PIKE_ENOMEM.
+ * it, or -PIKE_EMFILE, -PIKE_ENFILE, -PIKE_ENOMEM; -PIKE_ENOTSUP (kqueue by
+ * way of libkqueue, whose descriptor shows nothing).
  */
 PIKE_API pike_fd pike_pollable(struct pike_queue *q);
 

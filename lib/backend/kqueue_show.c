@@ -15,6 +15,9 @@ pike_fd pike__kqueue_pollable(struct pike_queue *q)
 	struct pike__kqueue *k = q->backend_state;
 	struct pike__result r;
 
+	/* Its descriptor is no kqueue, and shows nothing. */
+	if (PIKE_LIBKQUEUE)
+		return -PIKE_ENOTSUP;
 	if (k->exposed || pike__bell_open(&k->shown) == 0) {
 		k->exposed = true;
 		return k->kq;
