@@ -334,6 +334,13 @@ static bool must_send(struct world *w, const struct act *a)
 	/* One after a shutdown fails, but may wait for an event for that. */
 	if (f->reader_gone || f->cut)
 		return true;
+	/* A Unix socket has what it was given in pieces, of up to half its
+	 * room, and tells of room when whole ones were read: of a large one
+	 * the last byte keeps it all. (What of an ALL has gone is not known.)
+	 */
+	if (w->links[a->link].kind == KIND_UNIX && f->crowded &&
+	    (unread || (a->flags & PIKE_ALL)))
+		return act_receives(w, a->link, !a->end);
 	if (act_messages(w, a) ? unread + f->sends <= SMALL_MESSAGES
 			       : unread + f->sending <= SMALL)
 		return true;

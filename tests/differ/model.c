@@ -188,6 +188,20 @@ bool act_marked(struct world *w, const struct act *canceller)
 	return false;
 }
 
+/*
+ * Whether there was ever more in it than every system has room for, since it
+ * was last empty.
+ */
+static void flow_crowds(struct flow *f, size_t len)
+{
+	int64_t inside = f->sent_known - f->received + f->sending;
+
+	if (inside == 0 && !f->sends)
+		f->crowded = false;
+	if (inside + (int64_t)len > SMALL || f->count >= SMALL_SENDS)
+		f->crowded = true;
+}
+
 static void submitted_cancel(struct world *w, struct act *c)
 {
 	EACH_LIVE(w, a)
@@ -215,6 +229,7 @@ void model_submitted(struct world *w, struct act *a)
 		f->shut = true;
 	} else if (a->lane == LANE_WRITES) {
 		a->after_shut = f->shut;
+		flow_crowds(f, a->len);
 		flow_sends(f, a->serial, a->len);
 		f->sends++;
 		f->sending += kind_is_messages(l->kind) ? 1 : (int64_t)a->len;

@@ -67,6 +67,7 @@ struct sent {
 #define FAILED         SIZE_MAX /* the length of a message not sent */
 #define SMALL          2048     /* bytes that every system has room for */
 #define SMALL_MESSAGES 4
+#define SMALL_SENDS    32 /* of any length: each has a cost of its own */
 
 /* A message that was received: its head, then its bytes. */
 struct got {
@@ -88,6 +89,7 @@ struct flow {
 	bool ended;      /* the writer shut down or closed */
 	bool shut;       /* by a shutdown that is under way or over */
 	bool maybe_shut; /* it was cancelled */
+	bool crowded;    /* not only little since it was last empty */
 	bool reader_gone;
 	bool reset_ok; /* a reset may come, and take bytes */
 	bool hard;     /* there will be a reset, and no end */
