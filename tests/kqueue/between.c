@@ -26,6 +26,16 @@ static void check_call(int n, int max, const struct timespec *timeout)
 		ck_assert_int_le(timeout->tv_sec, 100000000);
 }
 
+static void before_waiting(const struct timespec *timeout)
+{
+	if (timeout && timeout->tv_sec > fake.longest_s)
+		fake.longest_s = timeout->tv_sec;
+	if (fake.wakes && (!timeout || timeout->tv_sec || timeout->tv_nsec)) {
+		fake.wakes = false;
+		ck_assert_int_eq(pike_wake(q), 0);
+	}
+}
+
 /* Timers are begun anew only where they are gone: re-adding does nothing on
  * some. Triggers of the user are cleared by being told. */
 static void check_change(const struct kevent *c)
@@ -122,6 +132,8 @@ static int fake_kevent(int kq, const struct kevent *changes, int n,
 	int told = 0, m, got;
 
 	check_call(n, max, timeout);
+	if (max > 1)
+		before_waiting(timeout);
 	if (n && max > 1 && fake.fails) {
 		fake.fails--;
 		errno = ENOMEM;

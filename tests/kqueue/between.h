@@ -25,8 +25,10 @@ struct between {
 	struct kevent kept;
 	bool tells;     /* what was kept, in the next call */
 	bool has_timer; /* one is added, and was not told */
+	bool wakes;     /* the queue, when it is about to wait */
 	int ended;      /* ends of streams that were told */
 	int calls, changes_alone;
+	int64_t longest_s;           /* wait that has an end */
 	int deletes;                 /* of descriptors */
 	unsigned char added[256][2]; /* READ, WRITE of each of these */
 };
