@@ -43,7 +43,7 @@ static struct {
 static struct program program;
 
 /* Of programs that have come out badly once, whoever was at fault. */
-static const uint64_t seeds[] = {5263};
+static const uint64_t seeds[] = {5263, 30119};
 
 static uint64_t number_of(const char *name, uint64_t other)
 {
@@ -181,8 +181,9 @@ START_TEST(random_programs_come_out_alike)
 	int count = (int)number_of("PIKE_DIFFER_COUNT", seed ? 1 : fixed);
 	int bad = pair_run(_i, seed ? seed : 1, count, steps);
 
-	for (size_t k = 0; !seed && k < sizeof(seeds) / sizeof(seeds[0]); k++)
-		bad += pair_run(_i, seeds[k], 1, steps);
+	for (size_t k = 0; k < sizeof(seeds) / sizeof(seeds[0]); k++)
+		if (!seed && fixed == FIXED)
+			bad += pair_run(_i, seeds[k], 1, steps);
 	if (!seed)
 		bad += pair_run(_i, (uint64_t)port_wall(), 1, steps);
 	if (bad)

@@ -415,10 +415,11 @@ static struct pike_op try_request(
 	return op;
 }
 
-static bool waits_for_urgent(const struct pike_op *op)
+/* A try passes the mark that an urgent byte leaves, so that a close after it
+ * is no reset; and who is not told of such bytes makes fewer. */
+static bool is_urgent(const struct pike_op *op)
 {
-	return (op->opcode == PIKE_RECV || op->opcode == PIKE_RECVFROM ||
-		   op->opcode == PIKE_RECVMSG) &&
+	return op->opcode >= PIKE_RECV && op->opcode <= PIKE_SENDMSG &&
 	       (op->op_flags & PIKE_MSG_OOB);
 }
 
@@ -441,7 +442,7 @@ void try_step(struct world *w, const struct step *s)
 	/* When a refusal comes back to a datagram socket is left open. */
 	if (udp && (opcode == PIKE_CLOSE || opcode == PIKE_CONNECT))
 		t->vague = true;
-	if (w->how->asks && waits_for_urgent(&op))
+	if (w->how->asks && is_urgent(&op))
 		t->vague = true;
 	for (int i = 0; opcode == PIKE_CLOSE && i < 2; i++)
 		t->alive[i] = t->alive[i] && t->h[i] != h;
