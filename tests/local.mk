@@ -106,6 +106,7 @@ kqueue_tests += \
 	tests/kqueue/descriptors \
 	tests/kqueue/ends \
 	tests/kqueue/figures \
+	tests/kqueue/names \
 	tests/kqueue/quirks \
 	tests/kqueue/strict
 endif
@@ -317,6 +318,9 @@ tests_kqueue_ends_LDADD = $(seam_libs)
 tests_kqueue_figures_SOURCES = tests/kqueue/figures.c $(kqueue_between)
 tests_kqueue_figures_CPPFLAGS = $(seam_cppflags)
 tests_kqueue_figures_LDADD = $(seam_libs)
+tests_kqueue_names_SOURCES = tests/kqueue/names.c tests/unit/unit.h
+tests_kqueue_names_CPPFLAGS = $(seam_cppflags)
+tests_kqueue_names_LDADD = $(seam_libs)
 tests_kqueue_quirks_SOURCES = tests/kqueue/quirks.c $(kqueue_between)
 tests_kqueue_quirks_CPPFLAGS = $(seam_cppflags)
 tests_kqueue_quirks_LDADD = $(seam_libs)

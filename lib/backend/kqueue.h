@@ -45,9 +45,14 @@ struct pike__kqueue {
  */
 #define PIKE__PLACE_MASK 0xfffffu
 
+/* Tests say so where there is room too. */
+#ifndef PIKE_KQUEUE_PACKS
+#	define PIKE_KQUEUE_PACKS (sizeof(uintptr_t) < sizeof(pike_handle))
+#endif
+
 static inline uintptr_t pike__kqueue_name(pike_handle name)
 {
-	if (sizeof(uintptr_t) >= sizeof name)
+	if (!PIKE_KQUEUE_PACKS)
 		return (uintptr_t)name;
 	return (uintptr_t)((uint32_t)(name >> 32) << 20 |
 			   (((uint32_t)name & PIKE__PLACE_MASK) + 1));
@@ -59,7 +64,7 @@ static inline pike_handle pike__kqueue_handle(
 	const struct pike__handles *t = &q->handles;
 	const struct pike__handle *h;
 
-	if (sizeof(uintptr_t) >= sizeof h->self)
+	if (!PIKE_KQUEUE_PACKS)
 		return (pike_handle)packed;
 	h = t->at[(((uint32_t)packed & PIKE__PLACE_MASK) - 1) & t->mask];
 	return pike__kqueue_name(h->self) == packed && (uintptr_t)h->fd == fd
