@@ -95,6 +95,7 @@ uring_tests =
 if HAVE_URING
 uring_tests += \
 	tests/uring/blocked \
+	tests/uring/lost \
 	tests/uring/ring
 endif
 
@@ -293,6 +294,9 @@ uring_headers = tests/uring/use.h tests/unit/unit.h
 tests_uring_blocked_SOURCES = tests/uring/blocked.c $(uring_headers)
 tests_uring_blocked_LDADD = libpike.la $(CHECK_LIBS) $(PTHREAD_LIBS)
 # And the one that has a seam.
+tests_uring_lost_SOURCES = tests/uring/lost.c $(uring_headers)
+tests_uring_lost_CPPFLAGS = $(seam_cppflags)
+tests_uring_lost_LDADD = $(seam_libs)
 tests_uring_ring_SOURCES = tests/uring/ring.c $(uring_headers)
 tests_uring_ring_CPPFLAGS = $(seam_cppflags)
 tests_uring_ring_LDADD = $(seam_libs)

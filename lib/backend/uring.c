@@ -106,34 +106,37 @@ static int unpollable(const struct pike__handle *h)
 	return err;
 }
 
-int pike__uring_arm(struct pike_queue *q, struct pike__handle *h)
+int pike__uring_edges(struct pike_queue *q, const struct pike__handle *h)
 {
-	int err = unpollable(h);
-
-	if (err)
-		return err;
 	return poll_for(pike__uring_of(q), (int)h->fd,
 	    (uint64_t)h->self | PIKE__URING_EDGE, PIKE__URING_EDGES);
 }
 
-/* Ends a poll, also one whose edge is on its way. */
-static void poll_end(struct pike__uring *u, pike_handle name)
+static int uring_arm(struct pike_queue *q, struct pike__handle *h)
 {
-	struct io_uring_sqe *sqe = pike__uring_sqe(u);
+	int err = unpollable(h);
 
-	if (!sqe)
-		return;
-	io_uring_prep_cancel64(sqe, (uint64_t)name | PIKE__URING_EDGE, 0);
-	sqe->user_data = PIKE__URING_NOBODY;
+	return err ? err : pike__uring_edges(q, h);
 }
 
-/* At once: what polls a file keeps it open. */
+/* Ends a poll, also one whose edge is on its way. At once: what polls a file
+ * keeps it open. Without memory for a request it is a call, from Linux 6.0 on.
+ */
 static void uring_disarm(struct pike_queue *q, struct pike__handle *h)
 {
 	struct pike__uring *u = pike__uring_of(q);
+	uint64_t name = (uint64_t)h->self | PIKE__URING_EDGE;
+	struct io_uring_sqe *sqe = pike__uring_sqe(u);
 
-	poll_end(u, h->self);
+	if (sqe) {
+		io_uring_prep_cancel64(sqe, name, 0);
+		sqe->user_data = PIKE__URING_NOBODY;
+	}
 	pike__uring_push(u);
+	if (sqe && !pike__uring_publish(u))
+		return;
+	sys_uring_cancel(&u->ring, name, 0);
+	pike__uring_push(u); /* it ends when the kernel does its work */
 }
 
 static void uring_wake(struct pike_queue *q)
@@ -144,7 +147,7 @@ static void uring_wake(struct pike_queue *q)
 }
 
 static const struct pike__poller uring_poller = {
-    .arm = pike__uring_arm,
+    .arm = uring_arm,
     .disarm = uring_disarm,
     .wake = uring_wake,
     .keeps_open = true,

@@ -59,7 +59,10 @@ struct pike__uring {
 	uint32_t spare_first, spare_count;
 	uint32_t room; /* requests that the ring takes unasked; with spare ones
 			  none */
-	bool lost_cancels;  /* some were not found, or no memory for them */
+	bool lost_cancels;  /* some were not found, or no memory for them; or
+			       there are lost polls */
+	uint8_t lost_polls; /* no memory for them: bits by name in own.h, and
+			       one for all that are of handles */
 	int64_t ask_at;     /* when they are asked for again */
 	int64_t ask_ns;     /* how long that rests */
 	bool tells;         /* the ring's flags say that there is work */
@@ -178,9 +181,10 @@ static inline int pike__uring_enter(struct pike__uring *u, unsigned n,
 /* Gives the kernel all that there is, now. */
 void pike__uring_push(struct pike__uring *u);
 
-/* The poller's: these two are begun again when the kernel has ended them. */
+/* The poller's: these two are begun again when the kernel has ended them. 0, or
+ * the first says -1 with errno, the second the error. */
 int pike__uring_watch(struct pike_queue *q, int fd, unsigned name);
-int pike__uring_arm(struct pike_queue *q, struct pike__handle *h);
+int pike__uring_edges(struct pike_queue *q, const struct pike__handle *h);
 #define PIKE__URING_EDGES (POLLIN | POLLOUT | POLLRDHUP | POLLPRI)
 
 /* Entries that wait (uring_wait.c). */

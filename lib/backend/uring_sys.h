@@ -54,6 +54,17 @@ static inline int uring_probe(
 	return *probe ? 0 : -1;
 }
 
+/* By a call, without a request: waits until what is cancelled has ended, or a
+ * second. */
+static inline int uring_cancel(
+    struct io_uring *ring, uint64_t name, unsigned flags)
+{
+	struct io_uring_sync_cancel_reg reg = {
+	    .addr = name, .fd = -1, .flags = flags, .timeout = {.tv_sec = 1}};
+
+	return uring_said(io_uring_register_sync_cancel(ring, &reg));
+}
+
 static inline int uring_enter(
     int fd, unsigned n, unsigned least, unsigned flags, void *arg, size_t size)
 {

@@ -18,7 +18,20 @@
 /* How long to rest when the kernel has no memory, at most. */
 #define REST_NS_MAX 64000000
 
+/* Of lost_polls, beside those of own.h. */
+#define EDGES 7
+
+_Static_assert(PIKE__OWN_ALARM < EDGES, "own.h's names have a bit each");
+
 /* ---- answers ---- */
+
+/* There was no memory to begin a poll anew: later. */
+static void poll_lost(struct pike__uring *u, unsigned name)
+{
+	u->lost_polls |= (uint8_t)(1u << name);
+	u->lost_cancels = true;
+	u->ask_at = 0;
+}
 
 /* A poll that the kernel has ended is begun anew, if somebody wants it. */
 static void edge(struct pike_queue *q, const struct io_uring_cqe *cqe)
@@ -30,8 +43,10 @@ static void edge(struct pike_queue *q, const struct io_uring_cqe *cqe)
 	if (!h)
 		return;
 	if (!(cqe->flags & IORING_CQE_F_MORE) && events >= 0 &&
-	    (h->flags & PIKE__REGISTERED) && pike__uring_arm(q, h))
+	    (h->flags & PIKE__REGISTERED) && pike__uring_edges(q, h)) {
 		h->flags &= (uint16_t)~PIKE__REGISTERED;
+		poll_lost(pike__uring_of(q), EDGES);
+	}
 	/* What is told is what wakes whoever waits: any data wakes those who
 	 * wait for urgent ones. */
 	if (events > 0 && ((events & POLLPRI) || h->lane[PIKE__POLLS].head)) {
@@ -58,6 +73,14 @@ static int own_fd(const struct pike__own *own, unsigned name)
 	}
 }
 
+static void own_again(struct pike_queue *q, unsigned name)
+{
+	struct pike__uring *u = pike__uring_of(q);
+
+	if (pike__uring_watch(q, own_fd(&u->own, name), name))
+		poll_lost(u, name);
+}
+
 static void own_edge(struct pike_queue *q, const struct io_uring_cqe *cqe)
 {
 	struct pike__uring *u = pike__uring_of(q);
@@ -66,7 +89,7 @@ static void own_edge(struct pike_queue *q, const struct io_uring_cqe *cqe)
 	if (name == PIKE__URING_NOBODY)
 		return;
 	if (!(cqe->flags & IORING_CQE_F_MORE))
-		pike__uring_watch(q, own_fd(&u->own, name), name);
+		own_again(q, name);
 	pike__own_event(&u->own, q, name);
 }
 
@@ -173,26 +196,57 @@ static bool asks_again(struct pike_queue *q, struct pike__slot *slot)
 	return true;
 }
 
-/* Asks again for what was asked to end and did not, if it is time. How long
- * the wait may last. */
-static int64_t find_cancels(struct pike_queue *q, int64_t timeout_ns)
+/* Of a handle whose poll was lost something is still said to be armed. */
+static void edges_again(struct pike_queue *q, struct pike__handle *h)
+{
+	if (h->self != h->name || (h->flags & PIKE__REGISTERED) ||
+	    !(h->lane[PIKE__READS].state & PIKE__ARMED))
+		return;
+	if (pike__uring_edges(q, h))
+		poll_lost(pike__uring_of(q), EDGES);
+	else
+		h->flags |= PIKE__REGISTERED;
+}
+
+static void polls_again(struct pike_queue *q)
+{
+	struct pike__uring *u = pike__uring_of(q);
+	unsigned lost = u->lost_polls;
+
+	u->lost_polls = 0;
+	for (unsigned name = 0; name < EDGES; name++)
+		if (lost & 1u << name)
+			own_again(q, name);
+	for (uint32_t i = 0; lost >> EDGES && i < q->handles.count; i++)
+		edges_again(q, q->handles.at[i]);
+}
+
+/* Asks again for what was asked to end and did not, and for polls that were
+ * lost, if it is time. How long the wait may last. */
+static int64_t find_lost(struct pike_queue *q, int64_t timeout_ns)
 {
 	struct pike__uring *u = pike__uring_of(q);
 	int64_t left = u->ask_at ? u->ask_at - pike__port_monotonic() : 0;
 	bool any = false;
 
-	if (left > 0)
-		return timeout_ns < 0 || timeout_ns > left ? left : timeout_ns;
-	u->lost_cancels = false;
-	if (u->ask_ns < PIKE__URING_REST_NS * 64)
-		u->ask_ns *= 2;
-	for (uint32_t i = 0; i < q->slots.count; i++)
-		any |= asks_again(q, pike__slot_at(&q->slots, i));
-	for (uint32_t i = 0; i < q->handles.count; i++)
-		any |= asks_again(q, &q->handles.at[i]->own);
-	if (!any)
-		u->ask_ns = PIKE__URING_REST_NS;
-	return timeout_ns;
+	if (left <= 0) {
+		u->lost_cancels = false;
+		if (u->ask_ns < PIKE__URING_REST_NS * 64)
+			u->ask_ns *= 2;
+		for (uint32_t i = 0; i < q->slots.count; i++)
+			any |= asks_again(q, pike__slot_at(&q->slots, i));
+		for (uint32_t i = 0; i < q->handles.count; i++)
+			any |= asks_again(q, &q->handles.at[i]->own);
+		polls_again(q);
+		if (!any && !u->lost_polls)
+			u->ask_ns = PIKE__URING_REST_NS;
+		if (!u->lost_cancels)
+			return timeout_ns;
+		/* There is still no memory. */
+		left = u->ask_ns;
+		u->ask_at = pike__time_after(pike__port_monotonic(), left);
+	}
+	return timeout_ns < 0 || timeout_ns > left ? left : timeout_ns;
 }
 
 /* Whether the kernel has something to do or to give that is not in the ring of
@@ -332,7 +386,7 @@ PIKE__COLD static void wait_beside(struct pike_queue *q, int64_t timeout_ns)
 	if (q->realtime.count && u->own.clock_fd < 0)
 		pike__own_watch_clock(&u->own, q);
 	if (u->lost_cancels)
-		timeout_ns = find_cancels(q, timeout_ns);
+		timeout_ns = find_lost(q, timeout_ns);
 	timeout_ns = pike__reactor_before(q, timeout_ns);
 	if (u->starved && pike__uring_will_feed(q))
 		timeout_ns = 0;
