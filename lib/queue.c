@@ -270,6 +270,7 @@ static void drop_everything(struct pike_queue *q)
 void pike_queue_close(struct pike_queue *q)
 {
 	int error = pike__queue_usable(q);
+	int32_t broken;
 
 	if (error == -PIKE_EBADF)
 		return;
@@ -279,9 +280,13 @@ void pike_queue_close(struct pike_queue *q)
 			pike__port_yield();
 		hold_everything(q);
 		/* If the system serves it no more there is nothing to wait
-		 * for. */
+		 * for; it is asked once more. */
+		broken = q->broken;
+		q->broken = 0;
 		while (end_everything(q) && !q->broken)
 			q->backend->wait(q, -1);
+		if (broken)
+			q->broken = broken;
 		drop_everything(q);
 	}
 	pike__groups_close(q);

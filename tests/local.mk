@@ -289,11 +289,11 @@ tests_fault_syscalls_SOURCES = tests/fault/syscalls.c $(fault_sources)
 tests_fault_syscalls_CPPFLAGS = $(seam_cppflags)
 tests_fault_syscalls_LDADD = $(seam_libs)
 
-# The library as it is installed.
+# By filters of the system; and through the seam.
 uring_headers = tests/uring/use.h tests/unit/unit.h
 tests_uring_blocked_SOURCES = tests/uring/blocked.c $(uring_headers)
-tests_uring_blocked_LDADD = libpike.la $(CHECK_LIBS) $(PTHREAD_LIBS)
-# And the one that has a seam.
+tests_uring_blocked_CPPFLAGS = $(seam_cppflags)
+tests_uring_blocked_LDADD = $(seam_libs)
 tests_uring_lost_SOURCES = tests/uring/lost.c $(uring_headers)
 tests_uring_lost_CPPFLAGS = $(seam_cppflags)
 tests_uring_lost_LDADD = $(seam_libs)

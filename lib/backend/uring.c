@@ -139,6 +139,20 @@ static void uring_disarm(struct pike_queue *q, struct pike__handle *h)
 	pike__uring_push(u); /* it ends when the kernel does its work */
 }
 
+/*
+ * A ring that is forbidden keeps files open until the kernel has done away
+ * with it, which may be after its close: no peer shall wait for that. Not where
+ * others may have the same descriptions.
+ */
+static int uring_drop(
+    struct pike_queue *q, struct pike__handle *h, bool close_it)
+{
+	if (q->broken && close_it && h->kind <= PIKE__SOCKET_PACKET &&
+	    !(h->flags & PIKE__EXPOSED) && !pike__port_children)
+		sys_shutdown((int)h->fd, SHUT_RDWR);
+	return pike__reactor_drop(q, h, close_it);
+}
+
 static void uring_wake(struct pike_queue *q)
 {
 	struct pike__uring *u = q->backend_state;
@@ -340,7 +354,7 @@ const struct pike__backend pike__backend_uring = {
     .open = uring_open,
     .close = uring_close,
     .adopt = pike__posix_adopt,
-    .drop = pike__reactor_drop,
+    .drop = uring_drop,
     .send = pike__reactor_send,
     .sent = pike__posix_transferred,
     .attempt = pike__uring_attempt,

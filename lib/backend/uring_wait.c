@@ -326,6 +326,11 @@ PIKE__COLD static void entered(
 		break;
 	default:
 		q->broken = -pike__error_from_errno(errno);
+		/* Nobody will come back: what the kernel has of the queue's
+		 * memory it shall let go of by another way, if it knows one. */
+		if (pike__queue_closing(q))
+			sys_uring_cancel(&u->ring, 0,
+			    IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
 		break;
 	}
 }

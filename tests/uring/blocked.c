@@ -17,6 +17,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "backend/sys.h"
 #include "use.h"
 
 /* The same number on every machine that Linux runs on but one. */
@@ -224,10 +225,112 @@ START_TEST(no_memory_may_be_locked)
 }
 END_TEST
 
+/* ---- a filter that comes later ---- */
+
+enum {
+	QUEUES = 40
+};
+
+/* All that the kernel has of a queue when it is forbidden. */
+static struct {
+	struct pike_queue *q;
+	int adopted, peer;
+	struct pike_addr at;
+	char in[16];
+} late[QUEUES];
+
+static void late_begin(int i, uint32_t features_off)
+{
+	struct pike_params params = {
+	    .backend = "uring", .features_off = features_off};
+	struct pike_op op = {.opcode = PIKE_ACCEPT, .flags = PIKE_MULTISHOT};
+	struct pike_completion c;
+	int pair[2];
+
+	ck_assert_int_eq(pike_queue_open(&late[i].q, &params), 0);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	late[i].adopted = pair[0];
+	late[i].peer = pair[1];
+	ck_assert_int_eq(pike_addr_parse(&late[i].at, "127.0.0.1:0"), 0);
+	op.handle = use_listener(late[i].q, &late[i].at);
+	use_submit(late[i].q, op);
+	op = (struct pike_op){.opcode = PIKE_RECV,
+	    .flags = i % 2 ? PIKE_ALL : 0,
+	    .buf = late[i].in,
+	    .len = sizeof late[i].in};
+	op.handle = pike_adopt(late[i].q, pair[0], 0);
+	use_submit(late[i].q, op);
+	op = (struct pike_op){.opcode = PIKE_POLL,
+	    .op_flags = PIKE_POLL_PRI,
+	    .handle = op.handle};
+	use_submit(late[i].q, op);
+	ck_assert_int_eq(pike_reap(late[i].q, &c, 1, 0), 0);
+}
+
+static const char bytes[] = "a few bytes";
+static int (*real_exit)(struct io_uring *ring);
+static int late_peer;
+
+/* They come before the ring has gone: it has let go of everything by then. */
+static int write_and_exit(struct io_uring *ring)
+{
+	ck_assert_int_eq(write(late_peer, bytes, sizeof bytes), sizeof bytes);
+	return real_exit(ring);
+}
+
+static void late_end(int i)
+{
+	char in[sizeof bytes] = "";
+	struct pike_completion c;
+
+	late_peer = late[i].peer;
+
+	/* Some learn of it by a reap, some only when they are closed. */
+	if (i % 4 < 2)
+		ck_assert_int_eq(
+		    pike_reap(late[i].q, &c, 1, 1000000), -PIKE_EPERM);
+	pike_queue_close(late[i].q);
+	/* Nobody receives any more, and nobody listens. */
+	ck_assert_int_eq(
+	    recv(late[i].adopted, in, sizeof in, MSG_DONTWAIT), sizeof bytes);
+	ck_assert_str_eq(in, bytes);
+	for (size_t k = 0; k < sizeof late[i].in; k++)
+		ck_assert_int_eq(late[i].in[k], 0);
+	ck_assert_int_lt(use_call(&late[i].at), 0);
+}
+
+/* Where its work is not deferred the kernel goes on with it unasked. */
+START_TEST(an_enter_that_is_forbidden_later_ends_all)
+{
+	for (int i = 0; i < QUEUES; i++)
+		late_begin(i, i % 8 < 4 ? PIKE_FEATURE_SINGLE_ISSUER : 0);
+	real_exit = pike__sys.uring_exit;
+	pike__sys.uring_exit = write_and_exit;
+	refuse(CALL_ENTER, ANY, EPERM);
+	for (int i = 0; i < QUEUES; i++)
+		late_end(i);
+}
+END_TEST
+
+START_TEST(a_ring_that_is_forbidden_later_can_be_closed)
+{
+	for (int i = 0; i < QUEUES; i++)
+		late_begin(i, 0);
+	real_exit = pike__sys.uring_exit;
+	pike__sys.uring_exit = write_and_exit;
+	refuse(CALL_REGISTER, ANY, EPERM);
+	refuse(CALL_ENTER, ANY, EPERM);
+	for (int i = 0; i < QUEUES; i++)
+		late_end(i);
+}
+END_TEST
+
 UNIT_MAIN("blocked", a_setup_that_is_forbidden,
     a_setup_that_the_kernel_does_not_know, a_setup_to_which_access_is_denied,
     a_setup_that_takes_no_argument, a_setup_without_memory,
     an_enter_that_is_forbidden, an_enter_that_the_kernel_does_not_know,
     a_register_that_is_forbidden,
     groups_where_the_kernel_has_no_rings_of_buffers,
-    too_many_open_files_is_an_error, no_memory_may_be_locked)
+    too_many_open_files_is_an_error, no_memory_may_be_locked,
+    an_enter_that_is_forbidden_later_ends_all,
+    a_ring_that_is_forbidden_later_can_be_closed)
