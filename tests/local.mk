@@ -96,6 +96,7 @@ if HAVE_URING
 uring_tests += \
 	tests/uring/blocked \
 	tests/uring/lost \
+	tests/uring/names \
 	tests/uring/ring
 endif
 
@@ -297,6 +298,9 @@ tests_uring_blocked_LDADD = $(seam_libs)
 tests_uring_lost_SOURCES = tests/uring/lost.c $(uring_headers)
 tests_uring_lost_CPPFLAGS = $(seam_cppflags)
 tests_uring_lost_LDADD = $(seam_libs)
+tests_uring_names_SOURCES = tests/uring/names.c $(uring_headers)
+tests_uring_names_CPPFLAGS = $(seam_cppflags)
+tests_uring_names_LDADD = $(seam_libs)
 tests_uring_ring_SOURCES = tests/uring/ring.c $(uring_headers)
 tests_uring_ring_CPPFLAGS = $(seam_cppflags)
 tests_uring_ring_LDADD = $(seam_libs)

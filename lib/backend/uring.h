@@ -18,9 +18,24 @@
 #define PIKE__URING_CANCEL UINT64_C(0x20000000)
 /* Nobody waits for it. */
 #define PIKE__URING_NOBODY UINT64_C(0)
-/* Or, beside this bit that neither ids nor names have, the address of the slot
- * of an op that is SHORT. None is given to another before its request ended. */
+/* Or, beside this bit that neither ids nor names have, half the address of the
+ * slot of an op that is SHORT. None is given to another before its request
+ * ended. */
 #define PIKE__URING_SHORT (UINT64_C(1) << 63)
+
+/* An address is even, and else may use each of its bits: where the upper ones
+ * say nothing to the machine, other things are kept in them. */
+static inline uint64_t pike__uring_short(const struct pike__slot *slot)
+{
+	uint64_t odd = (uint64_t)(uintptr_t)slot + 1;
+
+	return odd >> 1 | odd << 63;
+}
+
+static inline struct pike__slot *pike__uring_short_slot(uint64_t name)
+{
+	return (struct pike__slot *)(uintptr_t)(name << 1);
+}
 
 /* In slot->phase, beside those of the reactor. */
 enum {
@@ -101,7 +116,7 @@ void pike__uring_msg_give(struct pike__uring *u, struct pike__slot *slot);
 /* What the request of an op is called. */
 static inline uint64_t pike__uring_name(const struct pike__slot *slot)
 {
-	return slot->phase & PIKE__SHORT ? PIKE__URING_SHORT | (uintptr_t)slot
+	return slot->phase & PIKE__SHORT ? pike__uring_short(slot)
 					 : (uint64_t)slot->id;
 }
 

@@ -149,7 +149,7 @@ static inline void fill_short(struct io_uring_sqe *sqe, uint8_t request,
 	    .addr = (uintptr_t)op->buf,
 	    .len = (uint32_t)op->len,
 	    .msg_flags = request == IORING_OP_SEND ? MSG_NOSIGNAL : 0,
-	    .user_data = PIKE__URING_SHORT | (uintptr_t)slot,
+	    .user_data = pike__uring_short(slot),
 	};
 }
 

@@ -93,12 +93,6 @@ static void own_edge(struct pike_queue *q, const struct io_uring_cqe *cqe)
 	pike__own_event(&u->own, q, name);
 }
 
-static inline struct pike__slot *short_slot(const struct io_uring_cqe *cqe)
-{
-	return (struct pike__slot *)(uintptr_t)(cqe->user_data &
-						~PIKE__URING_SHORT);
-}
-
 /* False when it cannot be taken now. */
 PIKE__APART static bool answer(
     struct pike_queue *q, const struct io_uring_cqe *cqe)
@@ -107,7 +101,7 @@ PIKE__APART static bool answer(
 	struct pike__slot *slot;
 
 	if (name & PIKE__URING_SHORT) {
-		slot = short_slot(cqe);
+		slot = pike__uring_short_slot(name);
 		if (slot->state == PIKE__FREE)
 			pike__unpark(slot->handle);
 		return pike__uring_answer(q, slot, cqe->res, cqe->flags);
@@ -142,7 +136,7 @@ static bool any_answer(const struct pike__uring *u)
 static inline bool short_answer(
     struct pike_queue *q, const struct io_uring_cqe *cqe)
 {
-	struct pike__slot *slot = short_slot(cqe);
+	struct pike__slot *slot = pike__uring_short_slot(cqe->user_data);
 
 	if (!(cqe->user_data & PIKE__URING_SHORT))
 		return false;
