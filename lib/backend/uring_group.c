@@ -25,10 +25,11 @@
 /*
  * What the kernel calls a group. Linux 6.1 keeps the first 64 names in a table
  * of its own and does not set their place in the ring back when they are given
- * anew: the next ring would be read from where the last one ended. (Those of
- * the last 64 groups, of 65536, are among them.)
+ * anew: the next ring would be read from where the last one ended. So the last
+ * groups of 65535 have no name left, and no ring.
  */
 #define NAMES_KEPT 64
+#define NAMES_MAX  UINT16_MAX
 
 static uint16_t kernel_name(const struct pike__group *g)
 {
@@ -64,7 +65,7 @@ static struct pike__uring_group *ring_new(unsigned entries)
 	return ug;
 }
 
-/* Where the kernel has no such rings the group's buffers stay with the core,
+/* Where the kernel has no such ring the group's buffers stay with the core,
  * and what names it is the reactor's. */
 int pike__uring_group_open(struct pike_queue *q, struct pike__group *g)
 {
@@ -73,7 +74,7 @@ int pike__uring_group_open(struct pike_queue *q, struct pike__group *g)
 	struct pike__uring_group *ug;
 	unsigned entries = 1;
 
-	if (!u->buffer_rings)
+	if (!u->buffer_rings || g->id > NAMES_MAX - NAMES_KEPT)
 		return 0;
 	while (entries < g->count)
 		entries *= 2;
