@@ -115,6 +115,7 @@ endif
 
 # About Windows, by its name; and the parts that know no system, once more.
 windows_tests = \
+	tests/windows/console \
 	tests/windows/errors \
 	tests/windows/trace
 windows_units = \
@@ -333,6 +334,9 @@ tests_kqueue_quirks_SOURCES = tests/kqueue/quirks.c $(kqueue_between)
 tests_kqueue_quirks_CPPFLAGS = $(seam_cppflags)
 tests_kqueue_quirks_LDADD = $(seam_libs)
 
+tests_windows_console_SOURCES = tests/windows/console.c
+tests_windows_console_CPPFLAGS = $(seam_cppflags)
+tests_windows_console_LDADD = libpike-harness.la $(seam_libs)
 tests_windows_errors_SOURCES = tests/windows/errors.c tests/unit/unit.h
 tests_windows_errors_CPPFLAGS = $(seam_cppflags)
 tests_windows_errors_LDADD = $(seam_libs)

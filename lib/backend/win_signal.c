@@ -29,7 +29,7 @@ struct pike__ctrl {
 
 static SRWLOCK ctrl_lock = SRWLOCK_INIT;
 static struct pike__ctrl *ctrl_first;
-static bool ctrl_handled; /* the system knows the function */
+static INIT_ONCE ctrl_known = INIT_ONCE_STATIC_INIT;
 
 int pike__win_signal_of(DWORD event)
 {
@@ -80,6 +80,27 @@ static BOOL WINAPI ctrl_event(DWORD event)
 
 /* ---- boxes ---- */
 
+/*
+ * The system has a lock of its own around its list of functions, and may hold
+ * it while one of them runs, which waits for ours; after HUP and TERM for ever.
+ * So the list is changed while ours is not held, and never a second time: what
+ * nobody waits for the function leaves to the next. That its code stays where
+ * it is until the end of the process is asked for with it.
+ */
+static BOOL CALLBACK ctrl_tell(INIT_ONCE *once, void *error, void **context)
+{
+	const DWORD how = GET_MODULE_HANDLE_EX_FLAG_PIN |
+			  GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS;
+	HMODULE module;
+
+	(void)once, (void)context;
+	if (GetModuleHandleExW(how, (const WCHAR *)&ctrl_lock, &module) &&
+	    sys_SetConsoleCtrlHandler(ctrl_event, TRUE))
+		return TRUE;
+	*(DWORD *)error = GetLastError();
+	return FALSE;
+}
+
 static DWORD ctrl_open(struct pike_queue *q)
 {
 	struct pike__iocp *u = pike__iocp_of(q);
@@ -88,26 +109,19 @@ static DWORD ctrl_open(struct pike_queue *q)
 
 	if (u->ctrl)
 		return 0;
+	if (!InitOnceExecuteOnce(&ctrl_known, ctrl_tell, &error, NULL))
+		return error;
 	c = pike__alloc(sizeof *c);
 	if (!c)
 		return ERROR_NOT_ENOUGH_MEMORY;
 	memset(c, 0, sizeof *c);
 	c->q = q;
 	AcquireSRWLockExclusive(&ctrl_lock);
-	if (!ctrl_handled && !sys_SetConsoleCtrlHandler(ctrl_event, TRUE))
-		error = GetLastError();
-	else
-		ctrl_handled = true;
-	if (!error) {
-		c->next = ctrl_first;
-		ctrl_first = c;
-	}
+	c->next = ctrl_first;
+	ctrl_first = c;
 	ReleaseSRWLockExclusive(&ctrl_lock);
-	if (error)
-		pike__free(c);
-	else
-		u->ctrl = c;
-	return error;
+	u->ctrl = c;
+	return 0;
 }
 
 static uint64_t ctrl_take(struct pike__ctrl *c, uint64_t wanted)
@@ -141,8 +155,6 @@ void pike__iocp_signals_close(struct pike__iocp *u)
 	while (*at != u->ctrl)
 		at = &(*at)->next;
 	*at = u->ctrl->next;
-	if (!ctrl_first && sys_SetConsoleCtrlHandler(ctrl_event, FALSE))
-		ctrl_handled = false;
 	ReleaseSRWLockExclusive(&ctrl_lock);
 	pike__free(u->ctrl);
 	u->ctrl = NULL;
