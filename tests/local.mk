@@ -30,6 +30,7 @@ conformance_tests = \
 	tests/conformance/connect_to \
 	tests/conformance/deadline \
 	tests/conformance/descriptor \
+	tests/conformance/dual \
 	tests/conformance/edge \
 	tests/conformance/eintr \
 	tests/conformance/fork \

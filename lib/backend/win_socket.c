@@ -13,6 +13,7 @@
 
 DWORD pike__win_new(int family, int type, int protocol, SOCKET *s)
 {
+	const DWORD no = 0;
 	u_long on = 1;
 
 	*s = sys_WSASocketW(family, type, protocol, NULL, 0,
@@ -21,6 +22,10 @@ DWORD pike__win_new(int family, int type, int protocol, SOCKET *s)
 		return (DWORD)WSAGetLastError();
 	/* Only calls of the application's own meet this. */
 	sys_ioctlsocket(*s, (long)FIONBIO, &on);
+	/* Elsewhere it takes IPv4 too unless it was told not to. */
+	if (family == AF_INET6)
+		sys_setsockopt(*s, IPPROTO_IPV6, IPV6_V6ONLY, (const char *)&no,
+		    sizeof no);
 	return 0;
 }
 

@@ -56,6 +56,7 @@ enum port_ability {
 	PORT_KEEPALIVE,      /* the times of PIKE_SO_KEEPALIVE */
 	PORT_CUT_CONTROL,    /* control data that were cut are told of */
 	PORT_UDP_REFUSALS,   /* a connected datagram socket hears of them */
+	PORT_DUAL,           /* IPv6 sockets take IPv4, unless told not to */
 	PORT_OPTION_LENGTHS, /* an option that is an int is read as one */
 	PORT_EVENTS_ONCE     /* what has not changed is not told again */
 };

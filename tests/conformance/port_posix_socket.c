@@ -64,11 +64,27 @@ pike_fd port_socket(int family, int type)
 	return fd;
 }
 
+/* The BSDs' do not. */
+static bool port_is_dual(void)
+{
+	int fd = (int)port_socket(PIKE_AF_INET6, PIKE_SOCK_DGRAM);
+	int only = 1;
+	socklen_t len = sizeof(only);
+
+	if (fd < 0)
+		return false;
+	getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &len);
+	port_close(fd);
+	return !only;
+}
+
 /* The emulation of kqueue can be asked for what a system may do by chance. */
 bool port_can(enum port_ability ability)
 {
 	const char *chaos = getenv("PIKE_KQ_CHAOS");
 
+	if (ability == PORT_DUAL)
+		return port_is_dual();
 	return ability != PORT_EVENTS_ONCE || !chaos ||
 	       !strtoull(chaos, NULL, 0);
 }

@@ -146,6 +146,7 @@ bool port_can(enum port_ability ability)
 	case PORT_CUT_CONTROL:
 	case PORT_UDP_REFUSALS:
 		return !port_is_wine();
+	case PORT_DUAL:
 	case PORT_EVENTS_ONCE:
 		return true;
 	default:
