@@ -95,6 +95,11 @@ enum pike__took pike__iocp_aborted(
 enum pike__given pike__iocp_given(
     struct pike__packet *p, bool ok, DWORD bytes, DWORD error);
 
+/* What the end of each kind of call comes to; by enum pike__taken_by. */
+pike__take pike__iocp_transferred, pike__iocp_took_first,
+    pike__iocp_took_second, pike__iocp_took_accept, pike__iocp_took_connect,
+    pike__iocp_took_poll, pike__iocp_took_urgent, pike__iocp_took_over;
+
 /* Transfers (iocp_transfer.c). */
 enum pike__given pike__iocp_transfer(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r);
@@ -128,7 +133,8 @@ enum pike__given pike__iocp_poll(
 /* Asks the sockets' driver whether any of its events holds, until timeout (in
  * its own units). */
 enum pike__given pike__iocp_ask(struct pike_queue *q, struct pike__slot *slot,
-    ULONG events, int64_t timeout, pike__take *take, struct pike__result *r);
+    ULONG events, int64_t timeout, enum pike__taken_by by,
+    struct pike__result *r);
 /* A read or write of the handle has ended, and moved something or not: what
  * polls wait for may have changed. */
 void pike__iocp_poll_anew(

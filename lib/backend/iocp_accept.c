@@ -48,7 +48,7 @@ static void peer_name(struct pike__packet *p, struct pike_addr *addr)
 		pike__addr_from_system(addr, peer, peer_len);
 }
 
-static enum pike__took took_accept(struct pike_queue *q,
+enum pike__took pike__iocp_took_accept(struct pike_queue *q,
     struct pike__slot *slot, struct pike__packet *p, struct pike__result *r)
 {
 	struct pike__handle *h = slot->handle;
@@ -102,7 +102,8 @@ enum pike__given pike__iocp_accept(
 	SOCKET s;
 	BOOL ok;
 
-	p = pike__packet_take(&pike__iocp_of(q)->packets, slot, true);
+	p = pike__packet_take(
+	    &pike__iocp_of(q)->packets, slot, PIKE__BY_ACCEPT, true);
 	if (!p)
 		return pike__iocp_no_memory(r);
 	if (h->kind != PIKE__SOCKET_STREAM) {
@@ -122,14 +123,13 @@ enum pike__given pike__iocp_accept(
 		pike__win_error(r, bad);
 		return PIKE__ENDED;
 	}
-	p->take = took_accept;
 	p->file = pike__win_handle(h->fd);
 	p->u.accepted = pike__win_fd(s);
 	p->shoots = slot->op.flags & PIKE_MULTISHOT;
 	p->skips = h->flags & PIKE__IOCP_SKIPS;
 	/* No room for data: it would wait for them. */
 	ok = pike__win_calls.accept_ex(pike__win_socket(h->fd), s,
-	    p->detail->u.names, 0, room, room, &n, &p->ov);
+	    p->detail->u.names, 0, room, room, &n, p->ov);
 	return pike__iocp_given(p, ok, n, ok ? 0 : (DWORD)WSAGetLastError());
 }
 
@@ -149,7 +149,7 @@ static bool connected_to_itself(const struct pike__handle *h)
 	       own_len == peer_len && memcmp(&own, &peer, (size_t)own_len) == 0;
 }
 
-static enum pike__took took_connect(struct pike_queue *q,
+enum pike__took pike__iocp_took_connect(struct pike_queue *q,
     struct pike__slot *slot, struct pike__packet *p, struct pike__result *r)
 {
 	struct pike__handle *h = slot->handle;
@@ -229,20 +229,18 @@ enum pike__given pike__iocp_connect(
 	}
 	if (h->kind == PIKE__SOCKET_PACKET)
 		return connect_now(slot, &sa, len, r);
-	p = pike__packet_take(&pike__iocp_of(q)->packets, slot, false);
-	if (!p)
-		return pike__iocp_no_memory(r);
 	bad = pike__win_bind_any(h);
 	if (bad) {
 		pike__win_error(r, bad);
 		return PIKE__ENDED;
 	}
-	p->take = took_connect;
+	p = pike__packet_here(
+	    &pike__iocp_of(q)->packets, slot, PIKE__BY_CONNECT);
 	p->file = pike__win_handle(h->fd);
 	p->skips = h->flags & PIKE__IOCP_SKIPS;
 	h->flags |= PIKE__CONNECTING;
 	ok = pike__win_calls.connect_ex(
-	    s, (struct sockaddr *)&sa, len, NULL, 0, &n, &p->ov);
+	    s, (struct sockaddr *)&sa, len, NULL, 0, &n, p->ov);
 	bad = ok ? 0 : (DWORD)WSAGetLastError();
 	/* It has a name, so that this is what another's connect comes to. */
 	if (bad == WSAEINVAL && (h->flags & PIKE__EXPOSED) &&

@@ -92,8 +92,8 @@ enum pike__took pike__iocp_over(struct pike__slot *slot, struct pike__result *r)
 	return PIKE__TOOK_ON;
 }
 
-static enum pike__took took_over(struct pike_queue *q, struct pike__slot *slot,
-    struct pike__packet *p, struct pike__result *r)
+enum pike__took pike__iocp_took_over(struct pike_queue *q,
+    struct pike__slot *slot, struct pike__packet *p, struct pike__result *r)
 {
 	(void)q;
 	slot->phase &= (uint8_t)~PIKE__IOCP_OVER;
@@ -108,5 +108,5 @@ static enum pike__took took_over(struct pike_queue *q, struct pike__slot *slot,
 enum pike__given pike__iocp_over_ask(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
 {
-	return pike__iocp_ask(q, slot, PIKE__AFD_ABORT, 0, took_over, r);
+	return pike__iocp_ask(q, slot, PIKE__AFD_ABORT, 0, PIKE__BY_OVER, r);
 }

@@ -18,8 +18,8 @@ static bool is_packet(const struct pike__slot *slot)
 
 /* ---- the first step ---- */
 
-static enum pike__took took_first(struct pike_queue *q, struct pike__slot *slot,
-    struct pike__packet *p, struct pike__result *r)
+enum pike__took pike__iocp_took_first(struct pike_queue *q,
+    struct pike__slot *slot, struct pike__packet *p, struct pike__result *r)
 {
 	(void)q;
 	if (p->error == ERROR_OPERATION_ABORTED)
@@ -44,12 +44,11 @@ static enum pike__given first(struct pike__slot *slot, struct pike__packet *p)
 	DWORD n = 0;
 	int bad;
 
-	p->take = took_first;
 	p->file = pike__win_handle(h->fd);
 	p->flags = is_packet(slot) ? MSG_PEEK : 0;
 	p->skips = h->flags & PIKE__IOCP_SKIPS;
 	bad = sys_WSARecv(
-	    pike__win_socket(h->fd), &none, 1, &n, &p->flags, &p->ov, NULL);
+	    pike__win_socket(h->fd), &none, 1, &n, &p->flags, p->ov, NULL);
 	return pike__iocp_given(p, !bad, n, bad ? (DWORD)WSAGetLastError() : 0);
 }
 
@@ -88,7 +87,7 @@ static enum pike__took filled(struct pike__slot *slot, struct pike__packet *p,
 	return PIKE__TOOK_SHOT;
 }
 
-static enum pike__took took_second(struct pike_queue *q,
+enum pike__took pike__iocp_took_second(struct pike_queue *q,
     struct pike__slot *slot, struct pike__packet *p, struct pike__result *r)
 {
 	struct pike__group *g = pike__group_of(slot);
@@ -118,7 +117,6 @@ static enum pike__given second(struct pike__slot *slot, struct pike__packet *p,
 	DWORD n = 0;
 	int bad;
 
-	p->take = took_second;
 	p->u.buffer = index;
 	p->shoots = slot->op.flags & PIKE_MULTISHOT;
 	p->file = pike__win_handle(h->fd);
@@ -132,9 +130,9 @@ static enum pike__given second(struct pike__slot *slot, struct pike__packet *p,
 		    sizeof p->detail->u.message.name;
 		bad = sys_WSARecvFrom(s, &buf, 1, &n, &p->flags,
 		    (struct sockaddr *)&p->detail->u.message.name,
-		    &p->detail->u.message.name_len, &p->ov, NULL);
+		    &p->detail->u.message.name_len, p->ov, NULL);
 	} else {
-		bad = sys_WSARecv(s, &buf, 1, &n, &p->flags, &p->ov, NULL);
+		bad = sys_WSARecv(s, &buf, 1, &n, &p->flags, p->ov, NULL);
 	}
 	return pike__iocp_given(p, !bad, n, bad ? (DWORD)WSAGetLastError() : 0);
 }
@@ -145,20 +143,24 @@ enum pike__given pike__iocp_grouped(
 	struct pike__group *g = pike__group_of(slot);
 	struct pike__handle *h = slot->handle;
 	bool named = slot->op.opcode == PIKE_RECVFROM && is_packet(slot);
+	struct pike__packets *t = &pike__iocp_of(q)->packets;
 	struct pike__packet *p;
 	int index;
 
-	p = pike__packet_take(&pike__iocp_of(q)->packets, slot, named);
-	if (!p)
-		return pike__iocp_no_memory(r);
 	if (is_packet(slot) && !(h->flags & PIKE__IOCP_BOUND))
 		pike__win_bind_any(h);
-	if (!(slot->phase & PIKE__IOCP_FULL))
-		return first(slot, p);
+	/* What waits has no packet, also when it had one. */
+	if (!(slot->phase & PIKE__IOCP_FULL)) {
+		pike__packet_give(t, slot);
+		return first(slot, pike__packet_here(t, slot, PIKE__BY_FIRST));
+	}
+	p = pike__packet_take(t, slot, PIKE__BY_SECOND, named);
+	if (!p)
+		return pike__iocp_no_memory(r);
 	index = pike__group_take(g);
 	if (index < 0) {
 		slot->phase &= (uint8_t)~PIKE__IOCP_FULL;
-		pike__packet_give(&pike__iocp_of(q)->packets, slot);
+		pike__packet_give(t, slot);
 		pike__group_wait(q, g, slot);
 		return PIKE__STOPPED;
 	}

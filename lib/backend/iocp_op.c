@@ -52,6 +52,25 @@ static void tell_polls(struct pike_queue *q, const struct pike__slot *slot,
 		pike__iocp_poll_anew(q, slot->handle, slot->lane, r->res > 0);
 }
 
+static enum pike__took take_turn(struct pike_queue *q, struct pike__slot *slot,
+    struct pike__packet *p, struct pike__result *r)
+{
+	(void)q, (void)slot, (void)p, (void)r;
+	return PIKE__TOOK_ON;
+}
+
+static pike__take *const takes[] = {
+    [PIKE__BY_TRANSFER] = pike__iocp_transferred,
+    [PIKE__BY_FIRST] = pike__iocp_took_first,
+    [PIKE__BY_SECOND] = pike__iocp_took_second,
+    [PIKE__BY_ACCEPT] = pike__iocp_took_accept,
+    [PIKE__BY_CONNECT] = pike__iocp_took_connect,
+    [PIKE__BY_POLL] = pike__iocp_took_poll,
+    [PIKE__BY_URGENT] = pike__iocp_took_urgent,
+    [PIKE__BY_OVER] = pike__iocp_took_over,
+    [PIKE__BY_TURN] = take_turn,
+};
+
 /* What the end of an op's call comes to. */
 static enum pike__took answer(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
@@ -59,13 +78,15 @@ static enum pike__took answer(
 	struct pike__packet *p = pike__packet_of(slot);
 	enum pike__took took;
 
+	if (!p)
+		p = &pike__iocp_of(q)->packets.here;
 	*r = (struct pike__result){0};
 	if (p->shoots && !p->error && slot->state != PIKE__ENDING &&
 	    !pike__may_shoot(q, slot)) {
 		slot->phase |= PIKE__IOCP_KEPT;
 		return PIKE__TOOK_STOP;
 	}
-	took = p->take(q, slot, p, r);
+	took = takes[p->by](q, slot, p, r);
 	if (took == PIKE__TOOK_ON && slot->state == PIKE__ENDING) {
 		*r = pike__ended(slot);
 		return PIKE__TOOK_ALL;
@@ -116,23 +137,16 @@ static enum pike__given give(
 	}
 }
 
-static enum pike__took take_turn(struct pike_queue *q, struct pike__slot *slot,
-    struct pike__packet *p, struct pike__result *r)
-{
-	(void)q, (void)slot, (void)p, (void)r;
-	return PIKE__TOOK_ON;
-}
-
 /* Lets others have their turn: the op goes on with a packet of its own. */
 static bool turn_given(struct pike_queue *q, struct pike__slot *slot)
 {
 	struct pike__iocp *u = pike__iocp_of(q);
-	struct pike__packet *p = pike__packet_take(&u->packets, slot, false);
+	struct pike__packet *p =
+	    pike__packet_take(&u->packets, slot, PIKE__BY_TURN, false);
 
 	if (!p)
 		return false;
-	p->take = take_turn;
-	if (!sys_PostQueuedCompletionStatus(u->port, 0, 0, &p->ov))
+	if (!sys_PostQueuedCompletionStatus(u->port, 0, 0, p->ov))
 		return false;
 	slot->phase |= PIKE__IN_SYSTEM;
 	return true;
@@ -271,16 +285,16 @@ static void hold_end(struct pike_queue *q, pike_handle name)
 
 void pike__iocp_packet(struct pike_queue *q, const OVERLAPPED_ENTRY *entry)
 {
-	struct pike__packet *p = (struct pike__packet *)entry->lpOverlapped;
-	struct pike__slot *slot = pike__op_find(q, p->id);
+	struct pike__packet *p;
+	struct pike__slot *slot = pike__packet_came(q, entry->lpOverlapped, &p);
 	struct pike__result r;
 	pike_handle name;
 	bool connects;
 
-	if (!slot || pike__packet_of(slot) != p)
+	if (!slot)
 		return;
 	p->bytes = entry->dwNumberOfBytesTransferred;
-	p->error = pike__win_ended(p->file, slot->handle, &p->ov);
+	p->error = pike__win_ended(p->file, slot->handle, p->ov);
 	slot->phase &= (uint8_t)~PIKE__IN_SYSTEM;
 	connects = slot->op.opcode == PIKE_CONNECT ||
 		   slot->op.opcode == PIKE_CONNECT_TO;
@@ -295,13 +309,11 @@ void pike__iocp_packet(struct pike_queue *q, const OVERLAPPED_ENTRY *entry)
 
 void pike__iocp_cancel(struct pike_queue *q, struct pike__slot *slot)
 {
-	struct pike__packet *p = pike__packet_of(slot);
 	struct pike__result r = pike__ended(slot);
 
 	if (slot->phase & PIKE__IN_SYSTEM) {
 		/* Not found: it has ended, and its packet says how. */
-		if (p->file)
-			sys_CancelIoEx(p->file, &p->ov);
+		pike__packet_abort(slot);
 		return;
 	}
 	if (slot->op.opcode == PIKE_SIGNAL &&

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Where packets and their details come from, and where they go. */
+/* Where calls, packets and their details come from, and where they go. */
 #include "config.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "../alloc.h"
-#include "iocp_packet.h"
+#include "iocp.h"
 
 void pike__packets_free(struct pike__packets *t)
 {
@@ -59,10 +60,10 @@ static bool details_more(struct pike__packets *t)
 	return true;
 }
 
-static void packet_clear(struct pike__packet *p)
+static void packet_clear(struct pike__packet *p, enum pike__taken_by by)
 {
-	memset(&p->ov, 0, sizeof p->ov);
-	p->take = NULL;
+	memset(p->ov, 0, sizeof *p->ov);
+	p->by = (uint8_t)by;
 	p->file = NULL;
 	memset(&p->u, 0, sizeof p->u);
 	p->bytes = 0;
@@ -72,8 +73,8 @@ static void packet_clear(struct pike__packet *p)
 	p->skips = false;
 }
 
-struct pike__packet *pike__packet_take(
-    struct pike__packets *t, struct pike__slot *slot, bool detail)
+struct pike__packet *pike__packet_take(struct pike__packets *t,
+    struct pike__slot *slot, enum pike__taken_by by, bool detail)
 {
 	struct pike__packet *p = pike__packet_of(slot);
 
@@ -82,7 +83,8 @@ struct pike__packet *pike__packet_take(
 			return NULL;
 		p = t->free;
 		t->free = p->u.next_free;
-		p->id = slot->id;
+		p->call.id = slot->id;
+		p->ov = &p->call.ov;
 		p->detail = NULL;
 		slot->op.reserved[1] = (uintptr_t)p;
 	}
@@ -92,8 +94,64 @@ struct pike__packet *pike__packet_take(
 		p->detail = t->free_details;
 		t->free_details = p->detail->next;
 	}
-	packet_clear(p);
+	packet_clear(p, by);
 	return p;
+}
+
+/* ---- calls in slots ---- */
+
+static struct pike__call *call_in(struct pike__slot *slot)
+{
+	void *words = &slot->op.u.words[PIKE__CALL_WORD];
+
+	return words;
+}
+
+struct pike__packet *pike__packet_here(
+    struct pike__packets *t, struct pike__slot *slot, enum pike__taken_by by)
+{
+	struct pike__packet *p = &t->here;
+
+	if (pike__packet_of(slot))
+		return pike__packet_take(t, slot, by, false);
+	call_in(slot)->id = by;
+	p->ov = &call_in(slot)->ov;
+	packet_clear(p, by);
+	return p;
+}
+
+struct pike__slot *pike__packet_came(
+    struct pike_queue *q, OVERLAPPED *ov, struct pike__packet **packet)
+{
+	const size_t at =
+	    offsetof(struct pike__slot, op.u.words[PIKE__CALL_WORD]);
+	struct pike__call *call = (struct pike__call *)(void *)ov;
+	struct pike__packet *p = (struct pike__packet *)(void *)ov;
+	struct pike__slot *slot;
+
+	*packet = p;
+	if (call->id > PIKE__BY_TURN) {
+		slot = pike__op_find(q, call->id);
+		return slot && pike__packet_of(slot) == p ? slot : NULL;
+	}
+	/* No op ends before its call: the slot is still its. */
+	slot = (struct pike__slot *)(void *)((char *)ov - at);
+	p = *packet = &pike__iocp_of(q)->packets.here;
+	p->ov = ov;
+	p->by = (uint8_t)call->id;
+	p->file = pike__win_handle(slot->handle->fd);
+	return slot;
+}
+
+void pike__packet_abort(struct pike__slot *slot)
+{
+	struct pike__packet *p = pike__packet_of(slot);
+
+	if (!p)
+		sys_CancelIoEx(
+		    pike__win_handle(slot->handle->fd), &call_in(slot)->ov);
+	else if (p->file)
+		sys_CancelIoEx(p->file, p->ov);
 }
 
 void pike__packet_give(struct pike__packets *t, struct pike__slot *slot)

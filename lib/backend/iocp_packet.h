@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A packet: what the system holds of an op while it has it. It is found again
+ * A call: what the system holds of an op while it has it. It is found again
  * from the OVERLAPPED that the port gives back, and is nobody else's before:
- * until then the system may write to it. Packets are made in chunks that are
- * freed with their queue.
+ * until then the system may write to it. Most ops have theirs in their own
+ * slot, so that a connection that waits takes no memory for it; those that have
+ * more to keep have a packet, made in chunks that are freed with their queue.
  */
 #ifndef PIKE_LIB_BACKEND_IOCP_PACKET_H
 #define PIKE_LIB_BACKEND_IOCP_PACKET_H
@@ -26,6 +27,31 @@ enum pike__took {
 typedef enum pike__took pike__take(struct pike_queue *q,
     struct pike__slot *slot, struct pike__packet *p, struct pike__result *r);
 
+/* By what it is taken: see iocp_op.c. */
+enum pike__taken_by {
+	PIKE__BY_TRANSFER = 1,
+	PIKE__BY_FIRST, /* the steps of a receive from a group */
+	PIKE__BY_SECOND,
+	PIKE__BY_ACCEPT,
+	PIKE__BY_CONNECT,
+	PIKE__BY_POLL,
+	PIKE__BY_URGENT,
+	PIKE__BY_OVER,
+	PIKE__BY_TURN
+};
+
+struct pike__call {
+	OVERLAPPED ov; /* first */
+	pike_id id;    /* the op's; in a slot enum pike__taken_by instead */
+};
+
+/* Where it is in a slot: words that requests of its kinds leave empty. Another
+ * such word, the offset of a stream, has what was asked for. */
+#define PIKE__CALL_WORD 1
+
+_Static_assert(sizeof(struct pike__call) <= 5 * sizeof(uint64_t),
+    "a call fits into words 1 to 5");
+
 /* What few calls need beside: names, messages, polls. */
 struct pike__detail {
 	union {
@@ -42,13 +68,11 @@ struct pike__detail {
 };
 
 struct pike__packet {
-	OVERLAPPED ov; /* first */
-	pike_id id;
-	pike__take *take;
+	struct pike__call call; /* first; unused where a slot has it */
+	OVERLAPPED *ov;
 	HANDLE file; /* what the call was made on; null: none */
 	struct pike__detail *detail;
 	union {
-		size_t want;      /* a transfer: how many bytes it asked for */
 		uint32_t buffer;  /* a receive from a group: its buffer */
 		int64_t accepted; /* a socket that waits for its connection */
 		struct pike__packet *next_free;
@@ -56,6 +80,7 @@ struct pike__packet {
 	DWORD bytes; /* how it ended */
 	DWORD error; /* a code of Winsock or Windows; 0 */
 	DWORD flags; /* of a receive: the call reads and writes them */
+	uint8_t by;  /* enum pike__taken_by */
 	bool shoots; /* its success is one result of many */
 	bool skips;  /* a call that succeeds at once sends no packet */
 };
@@ -68,22 +93,34 @@ struct pike__packets {
 	void **chunks;
 	uint32_t count;
 	uint32_t cap;
+	struct pike__packet here; /* of the op that is looked at, if its call
+				   * is in its slot */
 };
 
 void pike__packets_free(struct pike__packets *t);
 
 /* A packet for an op, cleared for a call; with a detail when wanted. Null when
  * out of memory. */
-struct pike__packet *pike__packet_take(
-    struct pike__packets *t, struct pike__slot *slot, bool detail);
+struct pike__packet *pike__packet_take(struct pike__packets *t,
+    struct pike__slot *slot, enum pike__taken_by by, bool detail);
+/* The same for a call that may be in the slot: it is, if the op has no packet
+ * already. Good until the op's call has been made. */
+struct pike__packet *pike__packet_here(
+    struct pike__packets *t, struct pike__slot *slot, enum pike__taken_by by);
+/* Whose call the port has given back, with its packet; null: nobody's. */
+struct pike__slot *pike__packet_came(
+    struct pike_queue *q, OVERLAPPED *ov, struct pike__packet **packet);
 /* The op needs none any more. */
 void pike__packet_give(struct pike__packets *t, struct pike__slot *slot);
 
-/* Kept in a word that requests leave empty. */
+/* An op's own, kept in a word that requests leave empty; or null. */
 static inline struct pike__packet *pike__packet_of(
     const struct pike__slot *slot)
 {
 	return (struct pike__packet *)(uintptr_t)slot->op.reserved[1];
 }
+
+/* Asks the system to end the call that it has. */
+void pike__packet_abort(struct pike__slot *slot);
 
 #endif

@@ -93,8 +93,8 @@ static SOCKET base_of(SOCKET s)
 
 /* ---- results ---- */
 
-static enum pike__took took_poll(struct pike_queue *q, struct pike__slot *slot,
-    struct pike__packet *p, struct pike__result *r)
+enum pike__took pike__iocp_took_poll(struct pike_queue *q,
+    struct pike__slot *slot, struct pike__packet *p, struct pike__result *r)
 {
 	const unsigned always = PIKE_POLL_ERR | PIKE_POLL_HUP;
 	const struct pike__afd_poll *poll = &p->detail->u.poll;
@@ -152,10 +152,11 @@ static ULONG asked_of(const struct pike__slot *slot)
 }
 
 enum pike__given pike__iocp_ask(struct pike_queue *q, struct pike__slot *slot,
-    ULONG events, int64_t timeout, pike__take *take, struct pike__result *r)
+    ULONG events, int64_t timeout, enum pike__taken_by by,
+    struct pike__result *r)
 {
 	struct pike__iocp *u = pike__iocp_of(q);
-	struct pike__packet *p = pike__packet_take(&u->packets, slot, true);
+	struct pike__packet *p = pike__packet_take(&u->packets, slot, by, true);
 	struct pike__afd_poll *poll;
 	IO_STATUS_BLOCK *status;
 	DWORD error = 0;
@@ -176,12 +177,11 @@ enum pike__given pike__iocp_ask(struct pike_queue *q, struct pike__slot *slot,
 	poll->at[0].socket =
 	    (HANDLE)base_of(pike__win_socket(slot->handle->fd));
 	poll->at[0].events = events;
-	p->take = take;
 	p->file = afd;
 	/* The first two words of an OVERLAPPED are the status. */
-	status = (IO_STATUS_BLOCK *)(void *)&p->ov;
-	p->ov.Internal = 0x103;
-	done = pike__win_calls.device_control(afd, NULL, NULL, &p->ov, status,
+	status = (IO_STATUS_BLOCK *)(void *)p->ov;
+	p->ov->Internal = 0x103;
+	done = pike__win_calls.device_control(afd, NULL, NULL, p->ov, status,
 	    PIKE__AFD_POLL_CODE, poll, sizeof *poll, poll, sizeof *poll);
 	if ((uint32_t)done < 0xC0000000u)
 		return PIKE__GIVEN;
@@ -197,8 +197,8 @@ enum pike__given pike__iocp_poll(
 	if (!slot->phase)
 		TOLD(slot) = SEEN(slot) = 0;
 	slot->phase |= PIKE__IOCP_BEGUN;
-	given =
-	    pike__iocp_ask(q, slot, asked_of(slot), INT64_MAX, took_poll, r);
+	given = pike__iocp_ask(
+	    q, slot, asked_of(slot), INT64_MAX, PIKE__BY_POLL, r);
 	if (given != PIKE__ENDED)
 		pike__packet_of(slot)->shoots = slot->op.flags & PIKE_MULTISHOT;
 	return given;
@@ -207,13 +207,11 @@ enum pike__given pike__iocp_poll(
 /* Ends what the driver was asked, so that it is asked anew. */
 static void poll_again(struct pike__slot *slot)
 {
-	struct pike__packet *p = pike__packet_of(slot);
-
 	if (!(slot->phase & PIKE__IN_SYSTEM) ||
-	    (slot->phase & PIKE__IOCP_ANEW) || !p->file)
+	    (slot->phase & PIKE__IOCP_ANEW) || !pike__packet_of(slot)->file)
 		return;
 	slot->phase |= PIKE__IOCP_ANEW;
-	sys_CancelIoEx(p->file, &p->ov);
+	pike__packet_abort(slot);
 }
 
 void pike__iocp_poll_anew(

@@ -202,7 +202,7 @@ static enum pike__took failed(struct pike__slot *slot, struct pike__packet *p,
 	return PIKE__TOOK_ALL;
 }
 
-static enum pike__took transferred(struct pike_queue *q,
+enum pike__took pike__iocp_transferred(struct pike_queue *q,
     struct pike__slot *slot, struct pike__packet *p, struct pike__result *r)
 {
 	struct pike__handle *h = slot->handle;
@@ -212,7 +212,7 @@ static enum pike__took transferred(struct pike_queue *q,
 	(void)q;
 	shape_of(&slot->op, &s);
 	if ((p->error == WSAEMSGSIZE || p->error == ERROR_MORE_DATA) &&
-	    !s.writes && p->bytes <= p->u.want) {
+	    !s.writes && p->bytes <= (uint64_t)slot->op.offset) {
 		p->error = 0;
 		if (packet && !control_cut(&s, p))
 			r->flags |= PIKE_TRUNCATED;
@@ -221,7 +221,7 @@ static enum pike__took transferred(struct pike_queue *q,
 		return failed(slot, p, s.writes, r);
 	if (!s.writes)
 		message_read(&s, p, r);
-	if (!p->bytes && p->u.want && !s.writes && !packet)
+	if (!p->bytes && slot->op.offset && !s.writes && !packet)
 		return pike__iocp_over(slot, r);
 	slot->moved += p->bytes;
 	if (h->kind == PIKE__SOCKET_STREAM)
@@ -257,11 +257,10 @@ static enum pike__given call_pipe(struct pike__handle *h, const struct cut *cut,
 	BOOL ok;
 
 	p->file = pike__win_handle(h->fd);
-	p->u.want = cut->bufs[0].len;
-	ok = writes ? sys_WriteFile(p->file, cut->bufs[0].buf, (DWORD)p->u.want,
-			  &n, &p->ov)
-		    : sys_ReadFile(p->file, cut->bufs[0].buf, (DWORD)p->u.want,
-			  &n, &p->ov);
+	ok = writes ? sys_WriteFile(p->file, cut->bufs[0].buf, cut->bufs[0].len,
+			  &n, p->ov)
+		    : sys_ReadFile(p->file, cut->bufs[0].buf, cut->bufs[0].len,
+			  &n, p->ov);
 	return pike__iocp_given(p, ok, n, ok ? 0 : GetLastError());
 }
 
@@ -275,7 +274,7 @@ static int call_sendmsg(SOCKET s, const struct shape *shape, struct cut *cut,
 
 	if (!shape->msg || !shape->msg->control_len)
 		return sys_WSASendTo(s, cut->bufs, cut->n, n, flags, name,
-		    d->u.message.name_len, &p->ov, NULL);
+		    d->u.message.name_len, p->ov, NULL);
 	memset(m, 0, sizeof *m);
 	if (shape->addr) {
 		m->name = name;
@@ -285,7 +284,7 @@ static int call_sendmsg(SOCKET s, const struct shape *shape, struct cut *cut,
 	m->dwBufferCount = cut->n;
 	m->Control.buf = shape->msg->control;
 	m->Control.len = (ULONG)shape->msg->control_len;
-	return pike__win_calls.send_msg(s, m, flags, n, &p->ov, NULL);
+	return pike__win_calls.send_msg(s, m, flags, n, p->ov, NULL);
 }
 
 static int call_recvmsg(SOCKET s, const struct shape *shape, struct cut *cut,
@@ -298,7 +297,7 @@ static int call_recvmsg(SOCKET s, const struct shape *shape, struct cut *cut,
 	d->u.message.name_len = sizeof d->u.message.name;
 	if (!shape->msg)
 		return sys_WSARecvFrom(s, cut->bufs, cut->n, n, &p->flags, name,
-		    &d->u.message.name_len, &p->ov, NULL);
+		    &d->u.message.name_len, p->ov, NULL);
 	memset(m, 0, sizeof *m);
 	m->name = name;
 	m->namelen = d->u.message.name_len;
@@ -307,7 +306,7 @@ static int call_recvmsg(SOCKET s, const struct shape *shape, struct cut *cut,
 	m->Control.buf = shape->msg->control;
 	m->Control.len = (ULONG)shape->msg->control_len;
 	m->dwFlags = p->flags;
-	return pike__win_calls.recv_msg(s, m, n, &p->ov, NULL);
+	return pike__win_calls.recv_msg(s, m, n, p->ov, NULL);
 }
 
 /* The call may have told the error, which is asked for at once. */
@@ -321,17 +320,16 @@ static enum pike__given call_socket(struct pike__handle *h,
 	int bad;
 
 	p->file = pike__win_handle(h->fd);
-	p->u.want = cut->want;
 	p->flags = flags;
 	p->skips = h->flags & PIKE__IOCP_SKIPS;
 	if (shape->writes)
 		bad = p->detail ? call_sendmsg(s, shape, cut, p, flags, &n)
 				: sys_WSASend(s, cut->bufs, cut->n, &n, flags,
-				      &p->ov, NULL);
+				      p->ov, NULL);
 	else
 		bad = p->detail ? call_recvmsg(s, shape, cut, p, &n)
 				: sys_WSARecv(s, cut->bufs, cut->n, &n,
-				      &p->flags, &p->ov, NULL);
+				      &p->flags, p->ov, NULL);
 	return pike__iocp_given(p, !bad, n, bad ? (DWORD)WSAGetLastError() : 0);
 }
 
@@ -380,13 +378,16 @@ static enum pike__given packet_given(struct pike_queue *q,
 	bool stream = h->kind == PIKE__SOCKET_STREAM;
 	bool detail = h->kind == PIKE__SOCKET_PACKET &&
 		      (s->addr || (s->msg && wants_message(s)));
+	struct pike__packets *t = &pike__iocp_of(q)->packets;
 	struct pike__packet *p;
 	int bad;
 
-	p = pike__packet_take(&pike__iocp_of(q)->packets, slot, detail);
+	p = detail ? pike__packet_take(t, slot, PIKE__BY_TRANSFER, true)
+		   : pike__packet_here(t, slot, PIKE__BY_TRANSFER);
 	if (!p)
 		return pike__iocp_no_memory(r);
-	p->take = transferred;
+	slot->op.offset = h->kind == PIKE__PIPE ? (int64_t)cut->bufs[0].len
+						: (int64_t)cut->want;
 	bad = name_put(s, p);
 	if (bad) {
 		*r = (struct pike__result){.res = bad, .err = -bad};
@@ -401,7 +402,7 @@ static enum pike__given packet_given(struct pike_queue *q,
 }
 
 /* Urgent data are waited for apart from all others. */
-static enum pike__took took_urgent(struct pike_queue *q,
+enum pike__took pike__iocp_took_urgent(struct pike_queue *q,
     struct pike__slot *slot, struct pike__packet *p, struct pike__result *r)
 {
 	(void)q;
@@ -471,7 +472,7 @@ enum pike__given pike__iocp_transfer(
 		given = pike__iocp_ask(q, slot,
 		    PIKE__AFD_RECEIVE_EXPEDITED | PIKE__AFD_DISCONNECT |
 			PIKE__AFD_ABORT,
-		    INT64_MAX, took_urgent, r);
+		    INT64_MAX, PIKE__BY_URGENT, r);
 	else
 		given = packet_given(q, slot, &s, &cut, r);
 	cut_end(&cut);

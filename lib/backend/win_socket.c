@@ -246,14 +246,11 @@ bool pike__win_listens(struct pike__handle *h)
 static void reads_end(struct pike__handle *h)
 {
 	struct pike__slot *slot = h->lane[PIKE__READS].head;
-	struct pike__packet *p;
 
 	if (!slot || !(slot->phase & PIKE__IN_SYSTEM))
 		return;
-	p = pike__packet_of(slot);
 	slot->phase |= PIKE__IOCP_SHUT;
-	if (p->file)
-		sys_CancelIoEx(p->file, &p->ov);
+	pike__packet_abort(slot);
 }
 
 /* 0, or the error. */

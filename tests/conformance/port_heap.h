@@ -21,7 +21,4 @@ unsigned long port_heap_end(void); /* how many asks; they count on */
 /* Bytes held by the program, as the allocator counts them. */
 size_t port_heap_held(void);
 
-/* What the system wants to have of each op that it does, beside. */
-size_t port_heap_of_op(void);
-
 #endif

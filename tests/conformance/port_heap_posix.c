@@ -111,11 +111,6 @@ unsigned long port_heap_end(void)
 	return heap_asks;
 }
 
-size_t port_heap_of_op(void)
-{
-	return 0;
-}
-
 size_t port_heap_held(void)
 {
 	return atomic_load(&heap_held);
@@ -134,11 +129,6 @@ void port_heap_begin(unsigned long fail)
 }
 
 unsigned long port_heap_end(void)
-{
-	return 0;
-}
-
-size_t port_heap_of_op(void)
 {
 	return 0;
 }

@@ -82,13 +82,6 @@ unsigned long port_heap_end(void)
 	return heap_asks;
 }
 
-/* An OVERLAPPED, which is the system's until its packet has come, and what
- * leads from there to the op. */
-size_t port_heap_of_op(void)
-{
-	return 3 * sizeof(OVERLAPPED);
-}
-
 size_t port_heap_held(void)
 {
 	return atomic_load(&heap_held);
