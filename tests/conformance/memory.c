@@ -197,8 +197,7 @@ static void memory_idle(struct rig *rig, bool grouped)
 	};
 	static pike_fd fd[PEERS][2];
 	static char in[PEERS];
-	/* Arrays grow by an eighth: a number that leaves little of that free.
-	 */
+	/* Arrays grow by an eighth: a number that leaves little free. */
 	const int peers = port_fewer() > 1 ? 1400 : PEERS;
 	struct pike_completion c;
 	int group = pike_group_open(rig->q, 2, 64, NULL);
