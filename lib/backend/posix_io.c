@@ -313,10 +313,12 @@ static void ended(struct pike__handle *h, size_t moved, struct pike__result *r)
 		return;
 	}
 	/* An empty message looks like the end of a sequence of them. Where
-	 * poll cannot tell, there are no empty ones. */
+	 * poll cannot tell, there are no empty ones. What is behind it shows
+	 * one when the peer has gone; without that they are alike. */
 	if (POLLRDHUP != 0 && h->kind == PIKE__SOCKET_PACKET) {
 		events = pike__posix_ask((int)h->fd, POLLRDHUP);
-		if (events < 0 || !(events & (POLLRDHUP | POLLHUP)))
+		if (events < 0 || !(events & (POLLRDHUP | POLLHUP)) ||
+		    sys_unread((int)h->fd) > 0)
 			return;
 	}
 	r->flags |= PIKE_EOF;

@@ -36,6 +36,14 @@
 #	include "uring_sys.h"
 #endif
 
+/* How many bytes can be read, or -1 with errno. */
+static inline int unread(int fd)
+{
+	int n;
+
+	return ioctl(fd, FIONREAD, &n) ? -1 : n;
+}
+
 #ifdef PIKE_COMPAT_LINUX
 /* The number of the slave when fd is the master of a pair of terminals, or -1
  * with errno. */

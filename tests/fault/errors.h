@@ -83,6 +83,7 @@ static const struct kernel_errors kernel_errors[] = {
 	EINTR),
     ROW(pwritev2, 1, ERRORS_WRITE, BAR, EOPNOTSUPP, ENOSYS, EAGAIN, EINTR),
     ROW(poll, 0, EFAULT, EINVAL, ENOMEM, BAR, EINTR),
+    ROW(unread, 0, BAR, EBADF, EINVAL, ENOTTY),
     ROW(fcntl, 0, EACCES, EBADF, EINVAL, EPERM),
     ROW(isatty, 0, EBADF, EINVAL, ENOTTY),
     ROW(open, 0, EACCES, EMFILE, ENFILE, ENOMEM, ENOENT, ENXIO, ENODEV, EIO,
