@@ -378,8 +378,6 @@ not_for_valgrind = \
 	tests/conformance/memory \
 	tests/conformance/post \
 	tests/conformance/post_threads \
-	tests/conformance/signals \
-	tests/conformance/signals_process \
 	tests/unit/signals_storm
 not_for_tsan = \
 	tests/conformance/eintr \
