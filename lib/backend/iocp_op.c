@@ -22,14 +22,19 @@ enum pike__took pike__iocp_aborted(
 	return PIKE__TOOK_ON;
 }
 
+/* A datagram that was cut: a warning of the system's, and a result. */
+static bool is_cut(DWORD error)
+{
+	return error == WSAEMSGSIZE || error == ERROR_MORE_DATA;
+}
+
 enum pike__given pike__iocp_given(
     struct pike__packet *p, bool ok, DWORD bytes, DWORD error)
 {
 	if (ok && !p->skips)
 		return PIKE__GIVEN;
-	/* A datagram that was cut is a warning, and those send packets. */
-	if (!ok && (error == ERROR_IO_PENDING || error == WSAEMSGSIZE ||
-		       error == ERROR_MORE_DATA))
+	/* Warnings send packets. */
+	if (!ok && (error == ERROR_IO_PENDING || is_cut(error)))
 		return PIKE__GIVEN;
 	p->bytes = ok ? bytes : 0;
 	p->error = ok ? 0 : error;
@@ -81,8 +86,8 @@ static enum pike__took answer(
 	if (!p)
 		p = &pike__iocp_of(q)->packets.here;
 	*r = (struct pike__result){0};
-	if (p->shoots && !p->error && slot->state != PIKE__ENDING &&
-	    !pike__may_shoot(q, slot)) {
+	if (p->shoots && (!p->error || is_cut(p->error)) &&
+	    slot->state != PIKE__ENDING && !pike__may_shoot(q, slot)) {
 		slot->phase |= PIKE__IOCP_KEPT;
 		return PIKE__TOOK_STOP;
 	}

@@ -288,6 +288,44 @@ CASE(datagrams_wait_for_a_buffer)
 	expect_cancelled(rig, id);
 }
 
+/* What was cut is a result as any other, and needs room as any other. */
+CASE(a_flood_of_what_does_not_fit_keeps_to_the_room_for_results)
+{
+	enum {
+		PEERS = 20,
+		EACH = 4,
+		ROOM = 3
+	};
+	struct pike_params params = {.shots_max = ROOM};
+	struct packet_ends e[PEERS];
+	pike_id id[PEERS];
+	char big[40];
+
+	rig_close(rig);
+	rig_open(rig, &params);
+	int group = group_open(rig, PEERS * EACH, 16);
+	pattern_fill(big, sizeof(big), 7);
+	for (int i = 0; i < PEERS; i++) {
+		ck_assert(packet_ends(rig, PIKE_AF_INET, &e[i]));
+		id[i] = submit(rig, op_pour(e[i].h, group));
+	}
+	fence(rig);
+	for (int i = 0; i < PEERS * EACH; i++)
+		packet_send(&e[i % PEERS], big, sizeof(big));
+	for (int n = 0; n < PEERS * EACH;) {
+		int more = rig_reap(rig, -1);
+		ck_assert_int_le(more, ROOM);
+		n += more;
+	}
+	for (int i = 0; i < PEERS * EACH; i++)
+		group_expect(
+		    rig, id[i % PEERS], group, big, 16, SHOT | PIKE_TRUNCATED);
+	fence(rig);
+	for (int i = 0; i < PEERS; i++)
+		expect_cancelled(rig, id[i]);
+	group_expect_free(rig, group, PEERS * EACH);
+}
+
 int main(void)
 {
 	area_begin("group_packet");
@@ -303,5 +341,6 @@ int main(void)
 	area_add(the_end_of_sequenced_packets_is_an_end);
 	area_add(one_recv_receives_many_udp_datagrams);
 	area_add(datagrams_wait_for_a_buffer);
+	area_add(a_flood_of_what_does_not_fit_keeps_to_the_room_for_results);
 	return area_end();
 }
