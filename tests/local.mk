@@ -401,12 +401,14 @@ list-windows-tests:
 TEST_EXTENSIONS = .sh
 SH_LOG_COMPILER = $(SHELL)
 AM_TESTS_ENVIRONMENT = \
+	CK_DEFAULT_TIMEOUT=$${CK_DEFAULT_TIMEOUT:-20}; \
 	CK_TIMEOUT_MULTIPLIER=$${CK_TIMEOUT_MULTIPLIER:-3}; \
 	CC='$(CC)'; CFLAGS='$(CFLAGS)'; LDFLAGS='$(LDFLAGS)'; \
 	PIKE_SANITIZE='$(PIKE_SANITIZE)'; PKG_CONFIG='$(PKG_CONFIG)'; \
 	PIKE_SYMVERS='$(have_vscript)'; MAKE='$(MAKE)'; \
 	top_srcdir='$(top_srcdir)'; top_builddir='$(top_builddir)'; \
-	export CK_TIMEOUT_MULTIPLIER CC CFLAGS LDFLAGS PIKE_SANITIZE PKG_CONFIG \
+	export CK_DEFAULT_TIMEOUT CK_TIMEOUT_MULTIPLIER; \
+	export CC CFLAGS LDFLAGS PIKE_SANITIZE PKG_CONFIG \
 		PIKE_SYMVERS MAKE top_srcdir top_builddir;
 
 # One line for all that ran, whichever way each test counts its cases.  Every
