@@ -562,7 +562,9 @@ PIKE_API int pike_submit_many(
  * Takes up to max completions into out, waiting up to timeout_ns for the
  * first (0: not at all, -1: without end). Anything submitted is on its way
  * before it waits. The owning thread. Returns how many; 0: the time is up or
- * pike_wake was called; -PIKE_EINVAL (a null pointer, max 0, timeout_ns < -1).
+ * pike_wake was called; -PIKE_EINVAL (a null pointer, max 0, timeout_ns < -1);
+ * or why the system serves the queue no more, which then can only be closed
+ * (-PIKE_EPERM: a filter of system calls came after it was opened).
  * Never interrupted: signals do not end the wait. A multishot op that writes
  * to memory of its own (addr, buf) writes again at the earliest in the call
  * of pike_reap after the one that returned its last result.
@@ -689,7 +691,8 @@ PIKE_API int pike_wake(struct pike_queue *q);
  * pike's. On Windows it is the HANDLE of an event to wait for, and the queue
  * has a thread of its own from the first call on. The owning thread. Returns
  * it, or -PIKE_EMFILE, -PIKE_ENFILE, -PIKE_ENOMEM; -PIKE_ENOTSUP (kqueue by
- * way of libkqueue, whose descriptor shows nothing).
+ * way of libkqueue, whose descriptor shows nothing), -PIKE_EPERM (a filter of
+ * system calls forbids what it takes): the queue works without.
  */
 PIKE_API pike_fd pike_pollable(struct pike_queue *q);
 

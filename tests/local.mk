@@ -132,6 +132,7 @@ script_tests = \
 	tests/headers/headers.sh \
 	tests/install/install.sh \
 	tests/install/readme.sh \
+	tests/man/errors.sh \
 	tests/man/pages.sh \
 	tests/support/closing-line.sh
 

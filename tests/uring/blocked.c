@@ -152,6 +152,7 @@ START_TEST(a_register_that_is_forbidden)
 	refuse(CALL_REGISTER, ANY, EPERM);
 	runs(&q);
 	ck_assert_int_eq(pike_route(q, PIKE_RECV), PIKE_ROUTE_EMULATED);
+	ck_assert_int_eq(pike_pollable(q), -PIKE_EPERM);
 	use_works(q);
 	use_groups(q);
 	pike_queue_close(q);
