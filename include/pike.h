@@ -603,7 +603,9 @@ PIKE_API int pike_cancel_handle(struct pike_queue *q, pike_handle h);
  *
  * On Windows fd is a SOCKET, or the HANDLE of a named pipe that was opened with
  * FILE_FLAG_OVERLAPPED (ops on other files say -PIKE_ENOTSUP). -PIKE_EBUSY: it
- * belongs to another completion port, also by a duplicate.
+ * belongs to another completion port, also by a duplicate. -PIKE_ENOTSUP: its
+ * owner has set FILE_SKIP_COMPLETION_PORT_ON_SUCCESS on a socket of datagrams,
+ * on a pipe that is read by messages, or on a socket with layers.
  */
 PIKE_API pike_handle pike_adopt(
     struct pike_queue *q, pike_fd fd, uint32_t flags);
@@ -613,7 +615,8 @@ PIKE_API pike_handle pike_adopt(
  * has to close it, also when pike had opened it. The owning thread. Returns
  * the descriptor, or -PIKE_EBADF (stale), -PIKE_EBUSY (ops are pending). On
  * Windows before 8.1 it stays with the queue's port: no other queue can adopt
- * it (-PIKE_EBUSY), this one can.
+ * it (-PIKE_EBUSY), this one can. A connection that pike had opened has
+ * FILE_SKIP_COMPLETION_PORT_ON_SUCCESS set there, for good.
  */
 PIKE_API pike_fd pike_release(struct pike_queue *q, pike_handle h);
 

@@ -118,6 +118,7 @@ endif
 windows_tests = \
 	tests/windows/console \
 	tests/windows/errors \
+	tests/windows/owner \
 	tests/windows/trace
 windows_units = \
 	tests/unit/done \
@@ -342,6 +343,9 @@ tests_windows_console_LDADD = libpike-harness.la $(seam_libs)
 tests_windows_errors_SOURCES = tests/windows/errors.c tests/unit/unit.h
 tests_windows_errors_CPPFLAGS = $(seam_cppflags)
 tests_windows_errors_LDADD = $(seam_libs)
+tests_windows_owner_SOURCES = tests/windows/owner.c
+tests_windows_owner_CPPFLAGS = $(seam_cppflags)
+tests_windows_owner_LDADD = libpike-harness.la $(seam_libs)
 tests_windows_trace_SOURCES = \
 	tests/windows/trace.c \
 	tests/windows/watch.c \

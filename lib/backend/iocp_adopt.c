@@ -15,6 +15,8 @@
 /* ---- ports ---- */
 
 #define FILE_MODE_INFORMATION       16
+#define FILE_PIPE_INFORMATION       23
+#define FILE_NOTIFY_INFORMATION     41
 #define FILE_REPLACE_COMPLETION     61
 #define FILE_OPENED_FOR_SYNCHRONOUS 0x30u
 
@@ -116,12 +118,47 @@ static bool skips_known(struct pike__iocp *u, const struct pike__handle *h)
 	return true;
 }
 
+/* Whether a file sends no packet for what succeeds at once: whoever had it
+ * before has asked for that, and it cannot be undone. */
+static bool is_quiet(const struct pike__handle *h)
+{
+	IO_STATUS_BLOCK status;
+	ULONG mode = 0;
+
+	return !(h->flags & PIKE__OPENED) &&
+	       !pike__win_calls.query_file(pike__win_handle(h->fd), &status,
+		   &mode, sizeof mode, FILE_NOTIFY_INFORMATION) &&
+	       (mode & FILE_SKIP_COMPLETION_PORT_ON_SUCCESS);
+}
+
+/* Whether it is known of a quiet file when there will be a packet: not of what
+ * is in several layers, nor of messages, whose cutting is neither a success nor
+ * an error. */
+static bool quiet_known(struct pike__iocp *u, const struct pike__handle *h)
+{
+	struct {
+		ULONG reads_messages;
+		ULONG waits_not;
+	} pipe = {0, 0};
+	IO_STATUS_BLOCK status;
+
+	if (h->kind != PIKE__PIPE)
+		return h->kind == PIKE__SOCKET_STREAM && skips_known(u, h);
+	/* One that cannot be asked cannot be read. */
+	return pike__win_calls.query_file(pike__win_handle(h->fd), &status,
+		   &pipe, sizeof pipe, FILE_PIPE_INFORMATION) ||
+	       !pipe.reads_messages;
+}
+
 DWORD pike__iocp_attach(struct pike_queue *q, struct pike__handle *h)
 {
 	struct pike__iocp *u = pike__iocp_of(q);
 	HANDLE file = pike__win_handle(h->fd);
+	bool quiet = is_quiet(h);
 	DWORD error = 0;
 
+	if (quiet && !quiet_known(u, h))
+		return ERROR_NOT_SUPPORTED;
 	if (!sys_CreateIoCompletionPort(file, u->port, 0, 0))
 		error = GetLastError();
 	if (left_take(file, u->port) && error == ERROR_INVALID_PARAMETER)
@@ -129,11 +166,12 @@ DWORD pike__iocp_attach(struct pike_queue *q, struct pike__handle *h)
 	if (error)
 		return error;
 	h->flags |= PIKE__REGISTERED;
-	if ((h->flags & PIKE__OPENED) && h->kind == PIKE__SOCKET_STREAM &&
-	    !u->inline_off && skips_known(u, h) &&
-	    sys_SetFileCompletionNotificationModes(
-		file, FILE_SKIP_COMPLETION_PORT_ON_SUCCESS |
-			  FILE_SKIP_SET_EVENT_ON_HANDLE))
+	if (quiet ||
+	    ((h->flags & PIKE__OPENED) && h->kind == PIKE__SOCKET_STREAM &&
+		!u->inline_off && skips_known(u, h) &&
+		sys_SetFileCompletionNotificationModes(
+		    file, FILE_SKIP_COMPLETION_PORT_ON_SUCCESS |
+			      FILE_SKIP_SET_EVENT_ON_HANDLE)))
 		h->flags |= PIKE__IOCP_SKIPS;
 	return 0;
 }

@@ -257,6 +257,7 @@ static enum pike__given call_pipe(struct pike__handle *h, const struct cut *cut,
 	BOOL ok;
 
 	p->file = pike__win_handle(h->fd);
+	p->skips = h->flags & PIKE__IOCP_SKIPS;
 	ok = writes ? sys_WriteFile(p->file, cut->bufs[0].buf, cut->bufs[0].len,
 			  &n, p->ov)
 		    : sys_ReadFile(p->file, cut->bufs[0].buf, cut->bufs[0].len,

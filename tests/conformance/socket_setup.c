@@ -392,6 +392,31 @@ CASE_WHERE(released_connection_works_in_another_queue,
 	expect_one(other, id, 4, 0, 0);
 }
 
+/* What its first life has made of it does no harm to its second. */
+CASE(released_connection_works_in_its_own_queue)
+{
+	pike_handle h[2];
+	char in[8];
+
+	rig_tcp_pair(rig, h);
+	pike_fd fd = pike_release(rig->q, h[0]);
+	for (int i = 0; i < 3; i++) {
+		pike_handle again = rig_adopt(rig, fd);
+		expect_op(rig, op_send(again, "there", 5), 5);
+		expect_op(rig, op_flags(op_recv(h[1], in, 5), PIKE_ALL), 5);
+		pike_id id = submit(rig, op_recv(again, in, 8));
+		fence(rig);
+		expect_op(rig, op_send(h[1], "back", 4), 4);
+		expect_one(rig, id, 4, 0, 0);
+		ck_assert_mem_eq(in, "back", 4);
+		expect_op(rig, op_send(h[1], "once more", 8), 8);
+		fence(rig);
+		expect_op(rig, op_flags(op_recv(again, in, 8), PIKE_ALL), 8);
+		expect_cancelled(rig, submit(rig, op_recv(again, in, 8)));
+		ck_assert_int_eq(pike_release(rig->q, again), fd);
+	}
+}
+
 int main(void)
 {
 	area_begin("socket_setup");
@@ -417,5 +442,6 @@ int main(void)
 	area_add(release_gives_the_descriptor_back);
 	area_add(released_descriptor_of_pikes_is_the_callers);
 	area_add(released_connection_works_in_another_queue);
+	area_add(released_connection_works_in_its_own_queue);
 	return area_end();
 }

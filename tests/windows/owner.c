@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Files whose owner does with them, before they are adopted and after, what
+ * other programs than tests of pike do.
+ */
+#include "../conformance/harness.h"
+#include "backend/win_sys.h"
+
+/* ------------------------------------ no packet for what succeeds at once --
+ */
+
+static void owner_quiet(pike_fd fd)
+{
+	ck_assert(SetFileCompletionNotificationModes(
+	    (HANDLE)(intptr_t)fd, FILE_SKIP_COMPLETION_PORT_ON_SUCCESS));
+}
+
+CASE(a_quiet_connection_works)
+{
+	pike_fd fd[2];
+	char in[8];
+
+	port_tcp_pair(fd);
+	owner_quiet(fd[0]);
+	rig_own(rig, fd[1]);
+	pike_handle h = rig_adopt(rig, fd[0]);
+	expect_op(rig, op_send(h, "there", 5), 5);
+	peer_read(rig, fd[1], in, 5);
+	pike_id id = submit(rig, op_recv(h, in, 8));
+	fence(rig);
+	peer_write(rig, fd[1], "waited", 6);
+	expect_one(rig, id, 6, 0, 0);
+	peer_write(rig, fd[1], "is there", 8);
+	port_wait_readable(fd[0]);
+	expect_op(rig, op_recv(h, in, 8), 8);
+	expect_cancelled(rig, submit(rig, op_recv(h, in, 8)));
+}
+
+CASE(a_quiet_pipe_works)
+{
+	pike_fd fd[2];
+	char in[8];
+
+	port_pipe(fd);
+	owner_quiet(fd[0]);
+	owner_quiet(fd[1]);
+	pike_handle reads = rig_adopt(rig, fd[0]);
+	pike_handle writes = rig_adopt(rig, fd[1]);
+	for (int i = 0; i < 3; i++) {
+		expect_op(rig, op_io(PIKE_WRITE, writes, "first", 5), 5);
+		expect_op(rig, op_io(PIKE_READ, reads, in, 8), 5);
+		pike_id id = submit(rig, op_io(PIKE_READ, reads, in, 8));
+		fence(rig);
+		expect_op(rig, op_io(PIKE_WRITE, writes, "then", 4), 4);
+		expect_one(rig, id, 4, 0, 0);
+	}
+}
+
+/* Whether what was cut has a packet is not known of these. */
+CASE(quiet_datagrams_are_refused)
+{
+	struct pike_addr addr = port_loopback(PIKE_AF_INET);
+	pike_fd fd = port_bound(&addr, PIKE_SOCK_DGRAM, 0);
+
+	owner_quiet(fd);
+	ck_assert_int_eq(pike_adopt(rig->q, fd, 0), -PIKE_ENOTSUP);
+	port_close(fd);
+}
+
+CASE(a_quiet_pipe_of_messages_is_refused)
+{
+	HANDLE pipe = CreateNamedPipeA("\\\\.\\pipe\\pike-test-messages",
+	    PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED,
+	    PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE, 1, 0, 0, 0, NULL);
+
+	ck_assert(pipe != INVALID_HANDLE_VALUE);
+	owner_quiet((intptr_t)pipe);
+	ck_assert_int_eq(pike_adopt(rig->q, (intptr_t)pipe, 0), -PIKE_ENOTSUP);
+	CloseHandle(pipe);
+}
+
+int main(void)
+{
+	area_begin("owner");
+	area_add(a_quiet_connection_works);
+	area_add(a_quiet_pipe_works);
+	area_add(quiet_datagrams_are_refused);
+	area_add(a_quiet_pipe_of_messages_is_refused);
+	return area_end();
+}
