@@ -34,6 +34,10 @@ void port_yield(void);
  */
 int port_fork(int (*child)(void *arg), void *arg);
 
+/* Whether a child can allocate when another thread may do so at its birth: the
+ * heap of AddressSanitizer keeps its locks there. */
+bool port_forks_busy(void);
+
 /*
  * The same, but the parent goes on: begin gives a token, end waits and
  * answers as port_fork does. From within the child port_fork_wait_parent

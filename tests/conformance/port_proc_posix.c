@@ -437,13 +437,14 @@ unsigned port_fd_limit(unsigned want)
 	return was;
 }
 
+#define PROC_ASAN 4
 #if defined(__SANITIZE_ADDRESS__)
-#	define PROC_SLOW 4
+#	define PROC_SLOW PROC_ASAN
 #elif defined(__SANITIZE_THREAD__)
 #	define PROC_SLOW 20
 #elif defined(__has_feature)
 #	if __has_feature(address_sanitizer)
-#		define PROC_SLOW 4
+#		define PROC_SLOW PROC_ASAN
 #	elif __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
 #		define PROC_SLOW 20
 #	endif
@@ -451,6 +452,11 @@ unsigned port_fd_limit(unsigned want)
 #ifndef PROC_SLOW
 #	define PROC_SLOW 1
 #endif
+
+bool port_forks_busy(void)
+{
+	return PROC_SLOW != PROC_ASAN;
+}
 
 unsigned port_fewer(void)
 {

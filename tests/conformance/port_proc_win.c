@@ -439,6 +439,11 @@ unsigned port_fd_limit(unsigned want)
 	return 1u << 24;
 }
 
+bool port_forks_busy(void)
+{
+	return false;
+}
+
 unsigned port_fewer(void)
 {
 	const char *scale = getenv("PIKE_TEST_SCALE");
