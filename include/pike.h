@@ -285,7 +285,7 @@ enum pike_opcode {
 	 * -PIKE_EINVAL, from pike_submit: an empty set, or a signal that
 	 * cannot be waited for (KILL, STOP, SEGV, BUS, FPE, ILL, TRAP, SYS).
 	 * On Windows console events are signals: SIGINT, SIGHUP (the console
-	 * is closed), SIGTERM (log off, shut down) and 21 (Ctrl+Break, the
+	 * is closed), SIGTERM (the system shuts down) and 21 (Ctrl+Break, the
 	 * system's SIGBREAK); after HUP and TERM the system ends the process
 	 * in a few seconds. No other signal ever comes there. */
 	PIKE_SIGNAL,

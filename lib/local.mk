@@ -87,6 +87,7 @@ pike_iocp = \
 	lib/backend/iocp_clock.c \
 	lib/backend/iocp_end.c \
 	lib/backend/iocp_group.c \
+	lib/backend/iocp_later.c \
 	lib/backend/iocp_op.c \
 	lib/backend/iocp_packet.c \
 	lib/backend/iocp_poll.c \

@@ -118,7 +118,9 @@ endif
 windows_tests = \
 	tests/windows/console \
 	tests/windows/errors \
+	tests/windows/files \
 	tests/windows/owner \
+	tests/windows/refused \
 	tests/windows/trace
 windows_units = \
 	tests/unit/done \
@@ -343,6 +345,12 @@ tests_windows_console_LDADD = libpike-harness.la $(seam_libs)
 tests_windows_errors_SOURCES = tests/windows/errors.c tests/unit/unit.h
 tests_windows_errors_CPPFLAGS = $(seam_cppflags)
 tests_windows_errors_LDADD = $(seam_libs)
+tests_windows_files_SOURCES = tests/windows/files.c
+tests_windows_files_CPPFLAGS = $(seam_cppflags)
+tests_windows_files_LDADD = libpike-harness.la $(seam_libs)
+tests_windows_refused_SOURCES = tests/windows/refused.c
+tests_windows_refused_CPPFLAGS = $(seam_cppflags)
+tests_windows_refused_LDADD = libpike-harness.la $(seam_libs)
 tests_windows_owner_SOURCES = tests/windows/owner.c
 tests_windows_owner_CPPFLAGS = $(seam_cppflags)
 tests_windows_owner_LDADD = libpike-harness.la $(seam_libs)

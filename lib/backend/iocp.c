@@ -38,6 +38,7 @@ static void iocp_wait(struct pike_queue *q, int64_t timeout_ns)
 	OVERLAPPED_ENTRY entries[PACKETS];
 	ULONG n = 0;
 
+	timeout_ns = pike__iocp_later_limit(u, timeout_ns);
 	if (q->realtime.count)
 		pike__iocp_clock_watch(q);
 	if (u->shown) {
@@ -47,11 +48,15 @@ static void iocp_wait(struct pike_queue *q, int64_t timeout_ns)
 		for (ULONG i = 0; i < n; i++)
 			if (entries[i].lpOverlapped)
 				pike__iocp_packet(q, &entries[i]);
+	} else if (pike__win_passes(GetLastError())) {
+		Sleep(1);
 	} else if (GetLastError() != WAIT_TIMEOUT) {
 		q->broken = -pike__error_from_windows(GetLastError());
 	}
 	if (u->ctrl)
 		pike__iocp_signal_deliver(q);
+	if (u->later)
+		pike__iocp_later_try(q);
 }
 
 /* ---- opening and closing ---- */
@@ -71,6 +76,7 @@ static void iocp_close(struct pike_queue *q, bool forked)
 		sys_CloseHandle(u->port);
 	}
 	pike__packets_free(&u->packets);
+	pike__free(u->bufs);
 	pike__free(u);
 	q->backend_state = NULL;
 }
@@ -94,8 +100,9 @@ static int iocp_open(struct pike_queue *q, const struct pike_params *params,
 	q->handles.fresh = PIKE__SPECIAL;
 	error = pike__win_begin(&what);
 	if (!error) {
+		/* The thread of pike_pollable takes from it too. */
 		u->port = sys_CreateIoCompletionPort(
-		    INVALID_HANDLE_VALUE, NULL, 0, 1);
+		    INVALID_HANDLE_VALUE, NULL, 0, 2);
 		if (u->port)
 			return 0;
 		error = GetLastError();

@@ -32,6 +32,8 @@ enum {
 #define PIKE__IOCP_SYNC  PIKE__ON_LATER /* opened for calls that wait */
 #define PIKE__IOCP_ENDED PIKE__HUSHED   /* the peer's end has been read */
 
+#define PIKE__IOCP_DEAF PIKE__DRAINS /* was told to receive no more */
+
 /* What one call moves at most: the system holds that much memory fast. */
 #define PIKE__IOCP_SEND_PART ((size_t)256 << 10)
 #define PIKE__IOCP_RECV_PART ((size_t)1 << 20)
@@ -44,8 +46,13 @@ struct pike__iocp {
 	HANDLE port;
 	HANDLE afd; /* what polls of sockets are asked of; null before one */
 	struct pike__packets packets;
+	WSABUF *bufs; /* for the call of a datagram in many pieces */
+	uint32_t bufs_cap;
 	struct pike__ctrl *ctrl;    /* console events; null before a SIGNAL */
 	struct pike__slot *waiters; /* SIGNAL ops, the oldest first */
+	struct pike__slot *later;   /* refused transfers, through held */
+	int64_t later_at;           /* when they are tried again */
+	int64_t later_ns;           /* how long they rest; 0: as at first */
 	struct pike__shown *shown;  /* null before pike_pollable */
 	PTP_TIMER clock;            /* null before a wall clock's timer */
 	int64_t clock_next;         /* what it is set to */
@@ -67,6 +74,9 @@ static inline DWORD pike__iocp_ms(int64_t timeout_ns)
 		return INFINITE;
 	return ms < INFINITE ? (DWORD)ms : INFINITE - 1;
 }
+
+/* What an OVERLAPPED has for a status until there is one. */
+#define PIKE__STATUS_PENDING 0x103u
 
 /* What a packet without an OVERLAPPED says: look at what was posted. */
 #define PIKE__IOCP_WAKE 1
@@ -160,7 +170,17 @@ bool pike__win_has_peer(struct pike__handle *h);
 bool pike__win_listens(struct pike__handle *h);
 
 /* Handles to and from the queue (iocp_adopt.c). */
-DWORD pike__iocp_attach(struct pike_queue *q, struct pike__handle *h);
+struct pike__newcomer {
+	int64_t fd;
+	unsigned kind;   /* enum pike__kind */
+	unsigned family; /* PIKE_AF_*, of a socket */
+};
+/* Gives a file, whose flags will be *flags, to the queue's port, and says there
+ * what has become of it. The system's error, or 0. */
+DWORD pike__iocp_attach(
+    struct pike_queue *q, const struct pike__newcomer *new, unsigned *flags);
+/* Whether it was let go of, so that what comes of it is its owner's. */
+bool pike__iocp_is_left(HANDLE file);
 void pike__iocp_left_forget(HANDLE port);
 pike_handle pike__iocp_adopt(struct pike_queue *q, pike_fd fd);
 int pike__iocp_drop(
@@ -184,6 +204,16 @@ void pike__iocp_cancel(struct pike_queue *q, struct pike__slot *slot);
 enum pike_route pike__iocp_route(const struct pike_queue *q, int opcode);
 /* A packet has come. */
 void pike__iocp_packet(struct pike_queue *q, const OVERLAPPED_ENTRY *entry);
+
+/* Makes an op that waits go on. */
+void pike__iocp_go_on(struct pike_queue *q, struct pike__slot *slot);
+
+/* Transfers that the system refused (iocp_later.c): such a one rests; it will
+ * not be tried again; how long to wait at most; their time has come, or not. */
+void pike__iocp_later(struct pike__iocp *u, struct pike__slot *slot);
+void pike__iocp_later_forget(struct pike__iocp *u, struct pike__slot *slot);
+int64_t pike__iocp_later_limit(const struct pike__iocp *u, int64_t timeout_ns);
+void pike__iocp_later_try(struct pike_queue *q);
 
 /* The port (iocp.c). */
 void pike__iocp_wake(struct pike_queue *q);

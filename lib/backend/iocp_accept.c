@@ -32,7 +32,8 @@ static bool only_that(DWORD error)
 static void accepted_drop(struct pike_queue *q, struct pike__packet *p)
 {
 	q->handles.promised--;
-	sys_closesocket(pike__win_socket(p->u.accepted));
+	if (pike__win_socket(p->u.accepted) != INVALID_SOCKET)
+		sys_closesocket(pike__win_socket(p->u.accepted));
 }
 
 static void peer_name(struct pike__packet *p, struct pike_addr *addr)
@@ -70,10 +71,9 @@ enum pike__took pike__iocp_took_accept(struct pike_queue *q,
 	}
 	q->handles.promised--;
 	peer = pike__handle_take(&q->handles, p->u.accepted, h->kind,
-	    PIKE__OPENED | PIKE__CONNECTED | PIKE__IOCP_BOUND |
+	    p->flags | PIKE__CONNECTED | PIKE__IOCP_BOUND |
 		(h->flags & PIKE__LINGERS));
 	peer->family = h->family;
-	pike__iocp_attach(q, peer);
 	if (slot->op.addr)
 		peer_name(p, slot->op.addr);
 	r->res = peer->self;
@@ -98,8 +98,10 @@ enum pike__given pike__iocp_accept(
 	const DWORD room = sizeof(struct sockaddr_storage) + 16;
 	struct pike__handle *h = slot->handle;
 	struct pike__packet *p;
+	struct pike__newcomer new = {0, PIKE__SOCKET_STREAM, h->family};
+	unsigned flags = PIKE__OPENED;
 	DWORD n = 0, bad;
-	SOCKET s;
+	SOCKET s = INVALID_SOCKET;
 	BOOL ok;
 
 	p = pike__packet_take(
@@ -118,13 +120,16 @@ enum pike__given pike__iocp_accept(
 	if (!pike__handles_promise(&q->handles))
 		return pike__iocp_no_memory(r);
 	bad = pike__win_new(system_family(h), SOCK_STREAM, 0, &s);
+	new.fd = p->u.accepted = pike__win_fd(s);
+	if (!bad)
+		bad = pike__iocp_attach(q, &new, &flags);
 	if (bad) {
-		q->handles.promised--;
+		accepted_drop(q, p);
 		pike__win_error(r, bad);
 		return PIKE__ENDED;
 	}
+	p->flags = flags;
 	p->file = pike__win_handle(h->fd);
-	p->u.accepted = pike__win_fd(s);
 	p->shoots = slot->op.flags & PIKE_MULTISHOT;
 	p->skips = h->flags & PIKE__IOCP_SKIPS;
 	/* No room for data: it would wait for them. */
@@ -159,6 +164,8 @@ enum pike__took pike__iocp_took_connect(struct pike_queue *q,
 	if (!p->error && sys_setsockopt(pike__win_socket(h->fd), SOL_SOCKET,
 			     SO_UPDATE_CONNECT_CONTEXT, NULL, 0))
 		p->error = (DWORD)WSAGetLastError();
+	if (p->error == WSAENOTCONN) /* and was reset at once */
+		p->error = WSAECONNRESET;
 	if (p->error == ERROR_OPERATION_ABORTED && slot->state == PIKE__ENDING)
 		return pike__iocp_aborted(slot, r);
 	if (!p->error && connected_to_itself(h))

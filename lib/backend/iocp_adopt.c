@@ -28,6 +28,7 @@ struct left {
 };
 
 static struct left *left_first;
+static volatile LONG left_count;
 
 /* Takes a file off the list: whether it belonged to port. */
 static bool left_take(HANDLE file, HANDLE port)
@@ -42,6 +43,7 @@ static bool left_take(HANDLE file, HANDLE port)
 	if (*at) {
 		found = *at;
 		*at = found->next;
+		InterlockedDecrement(&left_count);
 	}
 	pike__port_unlock();
 	same = found && found->port == port;
@@ -60,7 +62,22 @@ static void left_add(HANDLE file, HANDLE port)
 	pike__port_lock();
 	left->next = left_first;
 	left_first = left;
+	InterlockedIncrement(&left_count);
 	pike__port_unlock();
+}
+
+bool pike__iocp_is_left(HANDLE file)
+{
+	const struct left *left;
+
+	if (!left_count)
+		return false;
+	pike__port_lock();
+	left = left_first;
+	while (left && left->file != file)
+		left = left->next;
+	pike__port_unlock();
+	return left != NULL;
 }
 
 /* A port is closed, and its number may be given to another. */
@@ -78,6 +95,7 @@ void pike__iocp_left_forget(HANDLE port)
 			continue;
 		}
 		*at = left->next;
+		InterlockedDecrement(&left_count);
 		left->next = gone;
 		gone = left;
 	}
@@ -92,15 +110,15 @@ void pike__iocp_left_forget(HANDLE port)
 
 /* Whether what ends at once may do so without a packet: only where all that
  * handles sockets is the system's own. */
-static bool skips_known(struct pike__iocp *u, const struct pike__handle *h)
+static bool skips_known(struct pike__iocp *u, const struct pike__newcomer *new)
 {
-	SOCKET s = pike__win_socket(h->fd);
+	SOCKET s = pike__win_socket(new->fd);
 	SOCKET base = INVALID_SOCKET;
 	WSAPROTOCOL_INFOW info;
 	int len = sizeof info;
-	uint8_t *known = &u->skips[h->family == PIKE_AF_INET6  ? 1
-				   : h->family == PIKE_AF_UNIX ? 2
-							       : 0];
+	uint8_t *known = &u->skips[new->family == PIKE_AF_INET6  ? 1
+				   : new->family == PIKE_AF_UNIX ? 2
+								 : 0];
 	DWORD n;
 
 	if (*known)
@@ -120,13 +138,13 @@ static bool skips_known(struct pike__iocp *u, const struct pike__handle *h)
 
 /* Whether a file sends no packet for what succeeds at once: whoever had it
  * before has asked for that, and it cannot be undone. */
-static bool is_quiet(const struct pike__handle *h)
+static bool is_quiet(const struct pike__newcomer *new, unsigned flags)
 {
 	IO_STATUS_BLOCK status;
 	ULONG mode = 0;
 
-	return !(h->flags & PIKE__OPENED) &&
-	       !pike__win_calls.query_file(pike__win_handle(h->fd), &status,
+	return !(flags & PIKE__OPENED) &&
+	       !pike__win_calls.query_file(pike__win_handle(new->fd), &status,
 		   &mode, sizeof mode, FILE_NOTIFY_INFORMATION) &&
 	       (mode & FILE_SKIP_COMPLETION_PORT_ON_SUCCESS);
 }
@@ -134,7 +152,7 @@ static bool is_quiet(const struct pike__handle *h)
 /* Whether it is known of a quiet file when there will be a packet: not of what
  * is in several layers, nor of messages, whose cutting is neither a success nor
  * an error. */
-static bool quiet_known(struct pike__iocp *u, const struct pike__handle *h)
+static bool quiet_known(struct pike__iocp *u, const struct pike__newcomer *new)
 {
 	struct {
 		ULONG reads_messages;
@@ -142,37 +160,39 @@ static bool quiet_known(struct pike__iocp *u, const struct pike__handle *h)
 	} pipe = {0, 0};
 	IO_STATUS_BLOCK status;
 
-	if (h->kind != PIKE__PIPE)
-		return h->kind == PIKE__SOCKET_STREAM && skips_known(u, h);
+	if (new->kind != PIKE__PIPE)
+		return new->kind == PIKE__SOCKET_STREAM &&skips_known(u, new);
 	/* One that cannot be asked cannot be read. */
-	return pike__win_calls.query_file(pike__win_handle(h->fd), &status,
+	return pike__win_calls.query_file(pike__win_handle(new->fd), &status,
 		   &pipe, sizeof pipe, FILE_PIPE_INFORMATION) ||
 	       !pipe.reads_messages;
 }
 
-DWORD pike__iocp_attach(struct pike_queue *q, struct pike__handle *h)
+DWORD pike__iocp_attach(
+    struct pike_queue *q, const struct pike__newcomer *new, unsigned *flags)
 {
 	struct pike__iocp *u = pike__iocp_of(q);
-	HANDLE file = pike__win_handle(h->fd);
-	bool quiet = is_quiet(h);
+	HANDLE file = pike__win_handle(new->fd);
+	bool quiet = is_quiet(new, *flags);
 	DWORD error = 0;
 
-	if (quiet && !quiet_known(u, h))
+	if (quiet && !quiet_known(u, new))
 		return ERROR_NOT_SUPPORTED;
-	if (!sys_CreateIoCompletionPort(file, u->port, 0, 0))
+	/* By its key it is known whose packet comes. */
+	if (!sys_CreateIoCompletionPort(file, u->port, (ULONG_PTR)file, 0))
 		error = GetLastError();
 	if (left_take(file, u->port) && error == ERROR_INVALID_PARAMETER)
 		error = 0;
 	if (error)
 		return error;
-	h->flags |= PIKE__REGISTERED;
+	*flags |= PIKE__REGISTERED;
 	if (quiet ||
-	    ((h->flags & PIKE__OPENED) && h->kind == PIKE__SOCKET_STREAM &&
-		!u->inline_off && skips_known(u, h) &&
+	    ((*flags & PIKE__OPENED) && new->kind == PIKE__SOCKET_STREAM &&
+		!u->inline_off &&skips_known(u, new) &&
 		sys_SetFileCompletionNotificationModes(
 		    file, FILE_SKIP_COMPLETION_PORT_ON_SUCCESS |
 			      FILE_SKIP_SET_EVENT_ON_HANDLE)))
-		h->flags |= PIKE__IOCP_SKIPS;
+		*flags |= PIKE__IOCP_SKIPS;
 	return 0;
 }
 
@@ -297,7 +317,9 @@ pike_handle pike__iocp_adopt(struct pike_queue *q, pike_fd fd)
 		socket_adopted(h);
 	else if (kind != PIKE__PIPE || (flags & PIKE__IOCP_SYNC))
 		return h->self; /* ops say what they cannot */
-	error = pike__iocp_attach(q, h);
+	error = pike__iocp_attach(
+	    q, &(struct pike__newcomer){fd, kind, h->family}, &flags);
+	h->flags |= (uint16_t)flags;
 	if (!error)
 		return h->self;
 	pike__handle_give(&q->handles, h);
@@ -337,7 +359,8 @@ int pike__iocp_drop(struct pike_queue *q, struct pike__handle *h, bool close_it)
 		return sys_CloseHandle(pike__win_handle(h->fd))
 			   ? 0
 			   : (int)GetLastError();
-	if (h->flags & PIKE__LINGERS)
+	/* Whoever knows the socket may have said so as well. */
+	if (h->flags & (PIKE__LINGERS | PIKE__EXPOSED))
 		linger_not(s);
 	return sys_closesocket(s) ? WSAGetLastError() : 0;
 }

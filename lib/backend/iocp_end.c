@@ -31,8 +31,9 @@ static DWORD error_named(const struct pike__handle *h, bool writes, DWORD error)
 		if (packet)
 			return writes ? WSAEDESTADDRREQ : error;
 		return h->flags & PIKE__CONNECTED ? WSAECONNRESET : error;
+	case WSAENETRESET: /* of a stream: it had been asked whether it lives */
+		return packet ? WSAECONNREFUSED : WSAETIMEDOUT;
 	case WSAECONNRESET:
-	case WSAENETRESET:
 	case ERROR_PORT_UNREACHABLE:
 		return packet ? WSAECONNREFUSED : WSAECONNRESET;
 	case WSAECONNABORTED:
@@ -100,7 +101,8 @@ enum pike__took pike__iocp_took_over(struct pike_queue *q,
 	if (!p->error && p->detail->u.poll.count &&
 	    (p->detail->u.poll.at[0].events & PIKE__AFD_ABORT))
 		slot->handle->gone = PIKE_ECONNRESET;
-	else if (!p->error && !(slot->phase & PIKE__IOCP_SHUT))
+	else if ((!p->error || p->error == ERROR_TIMEOUT) &&
+		 !(slot->phase & PIKE__IOCP_SHUT))
 		slot->handle->flags |= PIKE__IOCP_ENDED;
 	return pike__iocp_end_met(slot, r);
 }
@@ -108,5 +110,14 @@ enum pike__took pike__iocp_took_over(struct pike_queue *q,
 enum pike__given pike__iocp_over_ask(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
 {
-	return pike__iocp_ask(q, slot, PIKE__AFD_ABORT, 0, PIKE__BY_OVER, r);
+	enum pike__given given =
+	    pike__iocp_ask(q, slot, PIKE__AFD_ABORT, 0, PIKE__BY_OVER, r);
+
+	/* Who cannot be asked does not say otherwise. */
+	if (given == PIKE__ENDED) {
+		slot->phase &= (uint8_t)~PIKE__IOCP_OVER;
+		*r = (struct pike__result){0};
+		pike__iocp_end_met(slot, r);
+	}
+	return given;
 }

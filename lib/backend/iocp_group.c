@@ -26,6 +26,8 @@ enum pike__took pike__iocp_took_first(struct pike_queue *q,
 		return pike__iocp_aborted(slot, r);
 	if (pike__iocp_of_another(slot->handle, p->error))
 		return PIKE__TOOK_ON;
+	if (pike__win_passes(p->error))
+		return PIKE__TOOK_LATER;
 	if (p->error == WSAEMSGSIZE || p->error == ERROR_MORE_DATA)
 		p->error = 0;
 	/* Ends and errors are told by the second step too, in one place. */
@@ -73,6 +75,8 @@ static enum pike__took filled(struct pike__slot *slot, struct pike__packet *p,
 	default:
 		if (pike__iocp_of_another(h, p->error))
 			return PIKE__TOOK_ON;
+		if (pike__win_passes(p->error))
+			return PIKE__TOOK_LATER;
 		pike__iocp_failed(h, &slot->op, 0, p->error, r);
 		return PIKE__TOOK_ALL;
 	}

@@ -92,7 +92,8 @@ static enum pike__took answer(
 		return PIKE__TOOK_STOP;
 	}
 	took = takes[p->by](q, slot, p, r);
-	if (took == PIKE__TOOK_ON && slot->state == PIKE__ENDING) {
+	if ((took == PIKE__TOOK_ON || took == PIKE__TOOK_LATER) &&
+	    slot->state == PIKE__ENDING) {
 		*r = pike__ended(slot);
 		return PIKE__TOOK_ALL;
 	}
@@ -136,6 +137,11 @@ static enum pike__given give(
 		pike__win_at_once(q, slot->handle, &slot->op, r);
 		return PIKE__ENDED;
 	default:
+		if (slot->lane == PIKE__READS &&
+		    (slot->handle->flags & PIKE__IOCP_DEAF)) {
+			pike__iocp_end_met(slot, r);
+			return PIKE__ENDED;
+		}
 		return slot->op.flags & PIKE_GROUP
 			   ? pike__iocp_grouped(q, slot, r)
 			   : pike__iocp_transfer(q, slot, r);
@@ -181,6 +187,9 @@ static bool go(
 			return true;
 		case PIKE__TOOK_STOP:
 			return false;
+		case PIKE__TOOK_LATER:
+			pike__iocp_later(pike__iocp_of(q), slot);
+			return false;
 		default:
 			break;
 		}
@@ -203,11 +212,21 @@ static bool go_on(struct pike_queue *q, struct pike__slot *slot, bool answered,
 {
 	enum pike__took took = answered ? answer(q, slot, r) : PIKE__TOOK_ON;
 
-	if (took == PIKE__TOOK_STOP ||
+	if (took == PIKE__TOOK_LATER)
+		pike__iocp_later(pike__iocp_of(q), slot);
+	if (took == PIKE__TOOK_LATER || took == PIKE__TOOK_STOP ||
 	    (took == PIKE__TOOK_ON && !go(q, slot, r)))
 		return false;
 	settle(q, slot, r);
 	return true;
+}
+
+void pike__iocp_go_on(struct pike_queue *q, struct pike__slot *slot)
+{
+	struct pike__result r;
+
+	if (go_on(q, slot, false, &r))
+		pike__finish(q, slot, &r);
 }
 
 /* Whether an op is one that this kind of handle cannot do. */
@@ -233,6 +252,7 @@ bool pike__iocp_start(
 
 	*r = (struct pike__result){0};
 	slot->phase &= (uint8_t)~PIKE__IOCP_KEPT;
+	slot->op.offset = 0;
 	if (unfit(slot, r))
 		return true;
 	switch (slot->op.opcode) {
@@ -278,24 +298,25 @@ static void hold_end(struct pike_queue *q, pike_handle name)
 {
 	struct pike__handle *h = pike__handle_find(&q->handles, name);
 	struct pike__slot *slot = h ? h->lane[PIKE__READS].head : NULL;
-	struct pike__result r;
 
 	if (!slot || !(slot->phase & PIKE__IOCP_HELD) ||
 	    pike__waits_for_connect(slot))
 		return;
 	slot->phase &= (uint8_t)~PIKE__IOCP_HELD;
-	if (go_on(q, slot, false, &r))
-		pike__finish(q, slot, &r);
+	pike__iocp_go_on(q, slot);
 }
 
 void pike__iocp_packet(struct pike_queue *q, const OVERLAPPED_ENTRY *entry)
 {
 	struct pike__packet *p;
-	struct pike__slot *slot = pike__packet_came(q, entry->lpOverlapped, &p);
+	struct pike__slot *slot;
 	struct pike__result r;
 	pike_handle name;
 	bool connects;
 
+	if (pike__iocp_is_left((HANDLE)entry->lpCompletionKey))
+		return;
+	slot = pike__packet_came(q, entry->lpOverlapped, &p);
 	if (!slot)
 		return;
 	p->bytes = entry->dwNumberOfBytesTransferred;
@@ -324,6 +345,8 @@ void pike__iocp_cancel(struct pike_queue *q, struct pike__slot *slot)
 	if (slot->op.opcode == PIKE_SIGNAL &&
 	    !pike__iocp_signal_cancel(q, slot, &r))
 		return;
+	if (pike__iocp_of(q)->later)
+		pike__iocp_later_forget(pike__iocp_of(q), slot);
 	/* What came before the cancel is the result. */
 	if (slot->phase & PIKE__IOCP_KEPT) {
 		slot->phase &= (uint8_t)~PIKE__IOCP_KEPT;

@@ -107,6 +107,11 @@ static struct pike__call *call_in(struct pike__slot *slot)
 	return words;
 }
 
+static pike_id mark_of(const OVERLAPPED *ov)
+{
+	return -(pike_id)(uintptr_t)ov;
+}
+
 struct pike__packet *pike__packet_here(
     struct pike__packets *t, struct pike__slot *slot, enum pike__taken_by by)
 {
@@ -114,8 +119,8 @@ struct pike__packet *pike__packet_here(
 
 	if (pike__packet_of(slot))
 		return pike__packet_take(t, slot, by, false);
-	call_in(slot)->id = by;
 	p->ov = &call_in(slot)->ov;
+	call_in(slot)->id = mark_of(p->ov) - by;
 	packet_clear(p, by);
 	return p;
 }
@@ -127,10 +132,11 @@ struct pike__slot *pike__packet_came(
 	    offsetof(struct pike__slot, op.u.words[PIKE__CALL_WORD]);
 	struct pike__call *call = (struct pike__call *)(void *)ov;
 	struct pike__packet *p = (struct pike__packet *)(void *)ov;
+	pike_id by = mark_of(ov) - call->id;
 	struct pike__slot *slot;
 
 	*packet = p;
-	if (call->id > PIKE__BY_TURN) {
+	if (by <= 0 || by > PIKE__IN_SLOT) {
 		slot = pike__op_find(q, call->id);
 		return slot && pike__packet_of(slot) == p ? slot : NULL;
 	}
@@ -138,7 +144,7 @@ struct pike__slot *pike__packet_came(
 	slot = (struct pike__slot *)(void *)((char *)ov - at);
 	p = *packet = &pike__iocp_of(q)->packets.here;
 	p->ov = ov;
-	p->by = (uint8_t)call->id;
+	p->by = (uint8_t)by;
 	p->file = pike__win_handle(slot->handle->fd);
 	return slot;
 }

@@ -21,7 +21,8 @@ enum pike__took {
 	PIKE__TOOK_ALL,  /* it has ended, with the result */
 	PIKE__TOOK_SHOT, /* the result is one of many, or the last */
 	PIKE__TOOK_ON,   /* there is more to do */
-	PIKE__TOOK_STOP  /* it is paused */
+	PIKE__TOOK_STOP, /* it is paused */
+	PIKE__TOOK_LATER /* it was refused: try again after a while */
 };
 
 typedef enum pike__took pike__take(struct pike_queue *q,
@@ -31,9 +32,10 @@ typedef enum pike__took pike__take(struct pike_queue *q,
 enum pike__taken_by {
 	PIKE__BY_TRANSFER = 1,
 	PIKE__BY_FIRST, /* the steps of a receive from a group */
+	PIKE__BY_CONNECT,
+	PIKE__IN_SLOT = PIKE__BY_CONNECT, /* those up to here may be there */
 	PIKE__BY_SECOND,
 	PIKE__BY_ACCEPT,
-	PIKE__BY_CONNECT,
 	PIKE__BY_POLL,
 	PIKE__BY_URGENT,
 	PIKE__BY_OVER,
@@ -42,7 +44,8 @@ enum pike__taken_by {
 
 struct pike__call {
 	OVERLAPPED ov; /* first */
-	pike_id id;    /* the op's; in a slot enum pike__taken_by instead */
+	pike_id id;    /* the op's; in a slot its own address, negative, less
+			* enum pike__taken_by: nobody else's is like that */
 };
 
 /* Where it is in a slot: words that requests of its kinds leave empty. Another

@@ -70,7 +70,7 @@ static HANDLE afd_of(struct pike__iocp *u, DWORD *error)
 		*error = pike__win_calls.status_to_error(bad);
 		return NULL;
 	}
-	if (!sys_CreateIoCompletionPort(afd, u->port, 0, 0)) {
+	if (!sys_CreateIoCompletionPort(afd, u->port, (ULONG_PTR)afd, 0)) {
 		*error = GetLastError();
 		sys_CloseHandle(afd);
 		return NULL;
@@ -180,7 +180,7 @@ enum pike__given pike__iocp_ask(struct pike_queue *q, struct pike__slot *slot,
 	p->file = afd;
 	/* The first two words of an OVERLAPPED are the status. */
 	status = (IO_STATUS_BLOCK *)(void *)p->ov;
-	p->ov->Internal = 0x103;
+	p->ov->Internal = PIKE__STATUS_PENDING;
 	done = pike__win_calls.device_control(afd, NULL, NULL, p->ov, status,
 	    PIKE__AFD_POLL_CODE, poll, sizeof *poll, poll, sizeof *poll);
 	if ((uint32_t)done < 0xC0000000u)

@@ -73,6 +73,14 @@ static void shown_came(struct pike__shown *s, ULONG n)
 	}
 }
 
+/* Want of memory in the system passes. */
+static ULONG shown_failed(DWORD error)
+{
+	if (error != WAIT_TIMEOUT)
+		Sleep(1);
+	return 0;
+}
+
 static DWORD WINAPI shown_thread(void *arg)
 {
 	struct pike__shown *s = arg;
@@ -90,7 +98,7 @@ static DWORD WINAPI shown_thread(void *arg)
 		/* Nobody else writes to the batch while it is empty. */
 		if (!sys_GetQueuedCompletionStatusEx(
 			s->port, s->batch, BATCH, &n, ms, FALSE))
-			n = 0;
+			n = shown_failed(GetLastError());
 		AcquireSRWLockExclusive(&s->lock);
 		shown_came(s, n);
 	}
@@ -137,9 +145,12 @@ pike_fd pike__iocp_pollable(struct pike_queue *q)
 
 void pike__iocp_show(struct pike_queue *q, bool now, int64_t next)
 {
-	struct pike__shown *s = pike__iocp_of(q)->shown;
+	struct pike__iocp *u = pike__iocp_of(q);
+	struct pike__shown *s = u->shown;
 	bool sooner;
 
+	if (u->later && u->later_at < next)
+		next = u->later_at;
 	AcquireSRWLockExclusive(&s->lock);
 	sooner = next < s->next;
 	s->next = next;

@@ -24,6 +24,7 @@ struct shape {
 	struct pike_addr *addr;
 	struct pike_msg *msg;
 	bool writes;
+	bool detail; /* its call has a name or control data */
 };
 
 /* The buffers of one call. */
@@ -32,11 +33,12 @@ struct cut {
 	DWORD n;
 	size_t want;
 	WSABUF few[BUFS];
-	WSABUF *many; /* allocated; or null */
 };
 
-static void shape_of(const struct pike_op *op, struct shape *s)
+static void shape_of(const struct pike__slot *slot, struct shape *s)
 {
+	const struct pike_op *op = &slot->op;
+
 	s->writes = pike__op_infos[op->opcode].lane == PIKE__WRITES;
 	s->one = (struct pike_iovec){op->buf, op->len};
 	s->iov = &s->one;
@@ -63,6 +65,10 @@ static void shape_of(const struct pike_op *op, struct shape *s)
 	default:
 		break;
 	}
+	/* Whether control data were lost only a receive of a message tells. */
+	s->detail =
+	    slot->handle->kind == PIKE__SOCKET_PACKET &&
+	    (s->addr || (s->msg && (!s->writes || s->msg->control_len)));
 }
 
 static size_t shape_total(const struct shape *s)
@@ -82,7 +88,6 @@ static void cut_part(
     struct cut *cut, const struct shape *s, size_t moved, size_t part)
 {
 	cut->bufs = cut->few;
-	cut->many = NULL;
 	cut->n = 0;
 	cut->want = 0;
 	for (size_t i = 0; i < s->n && cut->n < BUFS; i++) {
@@ -100,26 +105,33 @@ static void cut_part(
 	}
 }
 
-/* All of it. 0, or the error. */
-static DWORD cut_whole(struct cut *cut, const struct shape *s)
+/* All of it; of a receive as much as can be. 0, or the error. */
+static DWORD cut_whole(
+    struct pike__iocp *u, struct cut *cut, const struct shape *s)
 {
+	size_t left = PIKE__LEN_MAX;
+
 	cut->bufs = cut->few;
-	cut->many = NULL;
 	cut->n = 0;
 	cut->want = shape_total(s);
-	if (cut->want > PIKE__LEN_MAX)
+	if (cut->want > left && s->writes)
 		return WSAEMSGSIZE;
+	if (cut->want > left)
+		cut->want = left;
 	if (s->n > BUFS) {
-		if (s->n > SIZE_MAX / sizeof *cut->bufs)
+		if (s->n > UINT32_MAX / sizeof *cut->bufs)
 			return WSAEMSGSIZE;
-		cut->many = pike__alloc(s->n * sizeof *cut->bufs);
-		if (!cut->many)
+		if (!pike__grow((void **)&u->bufs, &u->bufs_cap, (uint32_t)s->n,
+			sizeof *u->bufs))
 			return ERROR_NOT_ENOUGH_MEMORY;
-		cut->bufs = cut->many;
+		cut->bufs = u->bufs;
 	}
 	for (size_t i = 0; i < s->n; i++) {
+		size_t len = s->iov[i].len < left ? s->iov[i].len : left;
+
+		left -= len;
 		cut->bufs[cut->n].buf = s->iov[i].base;
-		cut->bufs[cut->n++].len = (ULONG)s->iov[i].len;
+		cut->bufs[cut->n++].len = (ULONG)len;
 	}
 	if (!cut->n) { /* a call wants one */
 		cut->few[0].buf = NULL;
@@ -129,19 +141,13 @@ static DWORD cut_whole(struct cut *cut, const struct shape *s)
 	return 0;
 }
 
-static void cut_end(struct cut *cut)
-{
-	if (cut->many)
-		pike__free(cut->many);
-}
-
 /* ---- the end of a call ---- */
 
 /* What a message says beside its bytes. */
 static void message_read(
     const struct shape *s, struct pike__packet *p, struct pike__result *r)
 {
-	const struct pike__detail *d = p->detail;
+	const struct pike__detail *d = s->detail ? p->detail : NULL;
 
 	if (s->addr && !d)
 		memset(s->addr, 0, sizeof *s->addr);
@@ -165,7 +171,7 @@ static void message_read(
 /* Whether what did not fit was only control data. */
 static bool control_cut(const struct shape *s, const struct pike__packet *p)
 {
-	return s->msg && p->detail &&
+	return s->msg && s->detail &&
 	       (p->detail->u.message.msg.dwFlags & (MSG_CTRUNC | MSG_TRUNC)) ==
 		   MSG_CTRUNC;
 }
@@ -184,12 +190,19 @@ static enum pike__took failed(struct pike__slot *slot, struct pike__packet *p,
 			return pike__iocp_end_met(slot, r);
 		return pike__iocp_aborted(slot, r);
 	case ERROR_BROKEN_PIPE:
+	case ERROR_PIPE_NOT_CONNECTED:
 	case ERROR_HANDLE_EOF:
 	case WSAESHUTDOWN:
 		if (writes)
 			break;
 		return pike__iocp_end_met(slot, r);
 	default:
+		if (pike__win_passes(p->error)) {
+			if (h->kind != PIKE__SOCKET_PACKET)
+				slot->moved += p->bytes;
+			slot->op.offset = -slot->op.offset;
+			return PIKE__TOOK_LATER;
+		}
 		if (pike__iocp_of_another(h, p->error))
 			return PIKE__TOOK_ON;
 		/* Of what was sent after the end: that stays the end. */
@@ -210,7 +223,7 @@ enum pike__took pike__iocp_transferred(struct pike_queue *q,
 	struct shape s;
 
 	(void)q;
-	shape_of(&slot->op, &s);
+	shape_of(slot, &s);
 	if ((p->error == WSAEMSGSIZE || p->error == ERROR_MORE_DATA) &&
 	    !s.writes && p->bytes <= (uint64_t)slot->op.offset) {
 		p->error = 0;
@@ -221,8 +234,12 @@ enum pike__took pike__iocp_transferred(struct pike_queue *q,
 		return failed(slot, p, s.writes, r);
 	if (!s.writes)
 		message_read(&s, p, r);
-	if (!p->bytes && slot->op.offset && !s.writes && !packet)
+	if (!p->bytes && slot->op.offset && !s.writes && !packet) {
+		/* A write of nothing; the end of a pipe is an error. */
+		if (h->kind == PIKE__PIPE)
+			return PIKE__TOOK_ON;
 		return pike__iocp_over(slot, r);
+	}
 	slot->moved += p->bytes;
 	if (h->kind == PIKE__SOCKET_STREAM)
 		pike__win_connected(h);
@@ -324,13 +341,19 @@ static enum pike__given call_socket(struct pike__handle *h,
 	p->flags = flags;
 	p->skips = h->flags & PIKE__IOCP_SKIPS;
 	if (shape->writes)
-		bad = p->detail ? call_sendmsg(s, shape, cut, p, flags, &n)
-				: sys_WSASend(s, cut->bufs, cut->n, &n, flags,
-				      p->ov, NULL);
+		bad = shape->detail ? call_sendmsg(s, shape, cut, p, flags, &n)
+				    : sys_WSASend(s, cut->bufs, cut->n, &n,
+					  flags, p->ov, NULL);
 	else
-		bad = p->detail ? call_recvmsg(s, shape, cut, p, &n)
-				: sys_WSARecv(s, cut->bufs, cut->n, &n,
-				      &p->flags, p->ov, NULL);
+		bad = shape->detail ? call_recvmsg(s, shape, cut, p, &n)
+				    : sys_WSARecv(s, cut->bufs, cut->n, &n,
+					  &p->flags, p->ov, NULL);
+	/* Refused before the system had it: then there is no packet. */
+	if (bad && shape->writes && WSAGetLastError() == WSAEMSGSIZE &&
+	    (!p->ov->Internal || p->ov->Internal == PIKE__STATUS_PENDING)) {
+		p->error = WSAEMSGSIZE;
+		return PIKE__ANSWERED;
+	}
 	return pike__iocp_given(p, !bad, n, bad ? (DWORD)WSAGetLastError() : 0);
 }
 
@@ -359,16 +382,10 @@ static DWORD refused(struct pike__handle *h, const struct shape *s)
 /* The name to send to, into the detail: 0 or a code of pike's. */
 static int name_put(const struct shape *s, struct pike__packet *p)
 {
-	if (!p->detail || !s->addr || !s->writes)
+	if (!s->detail || !s->addr || !s->writes)
 		return 0;
 	return pike__addr_to_system(s->addr, &p->detail->u.message.name,
 	    &p->detail->u.message.name_len);
-}
-
-/* Whether control data were lost only a receive of a message tells. */
-static bool wants_message(const struct shape *s)
-{
-	return !s->writes || s->msg->control_len > 0;
 }
 
 static enum pike__given packet_given(struct pike_queue *q,
@@ -377,14 +394,12 @@ static enum pike__given packet_given(struct pike_queue *q,
 {
 	struct pike__handle *h = slot->handle;
 	bool stream = h->kind == PIKE__SOCKET_STREAM;
-	bool detail = h->kind == PIKE__SOCKET_PACKET &&
-		      (s->addr || (s->msg && wants_message(s)));
 	struct pike__packets *t = &pike__iocp_of(q)->packets;
 	struct pike__packet *p;
 	int bad;
 
-	p = detail ? pike__packet_take(t, slot, PIKE__BY_TRANSFER, true)
-		   : pike__packet_here(t, slot, PIKE__BY_TRANSFER);
+	p = s->detail ? pike__packet_take(t, slot, PIKE__BY_TRANSFER, true)
+		      : pike__packet_here(t, slot, PIKE__BY_TRANSFER);
 	if (!p)
 		return pike__iocp_no_memory(r);
 	slot->op.offset = h->kind == PIKE__PIPE ? (int64_t)cut->bufs[0].len
@@ -422,12 +437,19 @@ static bool awaits_urgent(const struct pike__slot *slot)
 	       (slot->op.op_flags & PIKE_MSG_OOB);
 }
 
-static size_t part_of(const struct pike__handle *h, bool writes)
+/* After a refusal half of what was refused, as far as that may help. */
+static size_t part_of(const struct pike__slot *slot, bool writes)
 {
+	size_t part = PIKE__IOCP_SEND_PART;
+	size_t half = (size_t)-slot->op.offset / 2;
+
 	if (!writes)
-		return PIKE__IOCP_RECV_PART;
-	return h->kind == PIKE__PIPE ? PIKE__IOCP_PIPE_PART
-				     : PIKE__IOCP_SEND_PART;
+		part = PIKE__IOCP_RECV_PART;
+	else if (slot->handle->kind == PIKE__PIPE)
+		part = PIKE__IOCP_PIPE_PART;
+	if (slot->op.offset >= 0 || half >= part)
+		return part;
+	return half > PIKE__IOCP_PIPE_PART ? half : PIKE__IOCP_PIPE_PART;
 }
 
 /* Nothing to move on a stream: nothing to wait for. */
@@ -446,20 +468,19 @@ enum pike__given pike__iocp_transfer(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
 {
 	struct pike__handle *h = slot->handle;
-	enum pike__given given;
 	struct shape s;
 	struct cut cut;
 	DWORD bad;
 
-	shape_of(&slot->op, &s);
+	shape_of(slot, &s);
 	bad = refused(h, &s);
 	if (h->kind == PIKE__SOCKET_PACKET) {
 		if (!bad && (system_flags(&slot->op) & MSG_OOB))
 			bad = WSAEOPNOTSUPP;
 		if (!bad)
-			bad = cut_whole(&cut, &s);
+			bad = cut_whole(pike__iocp_of(q), &cut, &s);
 	} else {
-		cut_part(&cut, &s, slot->moved, part_of(h, s.writes));
+		cut_part(&cut, &s, slot->moved, part_of(slot, s.writes));
 		if (!bad && !cut.want)
 			return nothing(&s, slot, r);
 	}
@@ -470,12 +491,9 @@ enum pike__given pike__iocp_transfer(
 		return PIKE__ENDED;
 	}
 	if (awaits_urgent(slot))
-		given = pike__iocp_ask(q, slot,
+		return pike__iocp_ask(q, slot,
 		    PIKE__AFD_RECEIVE_EXPEDITED | PIKE__AFD_DISCONNECT |
 			PIKE__AFD_ABORT,
 		    INT64_MAX, PIKE__BY_URGENT, r);
-	else
-		given = packet_given(q, slot, &s, &cut, r);
-	cut_end(&cut);
-	return given;
+	return packet_given(q, slot, &s, &cut, r);
 }

@@ -70,6 +70,7 @@ const struct pike__win_row pike__win_rows[] = {
     {ERROR_NO_DATA, PIKE_EPIPE},
     {ERROR_PIPE_NOT_CONNECTED, PIKE_EPIPE},
     {ERROR_MORE_DATA, PIKE_EMSGSIZE},
+    {ERROR_PIPE_LISTENING, PIKE_ENOTCONN},
     {ERROR_OPERATION_ABORTED, PIKE_ECANCELED},
     {ERROR_NOT_FOUND, PIKE_ENOENT},
     {ERROR_CONNECTION_REFUSED, PIKE_ECONNREFUSED},
@@ -87,6 +88,8 @@ const struct pike__win_row pike__win_rows[] = {
     {ERROR_WORKING_SET_QUOTA, PIKE_ENOMEM},
     {ERROR_COMMITMENT_LIMIT, PIKE_ENOMEM},
     {ERROR_TIMEOUT, PIKE_ETIMEDOUT},
+    {ERROR_INVALID_USER_BUFFER, PIKE_ENOBUFS},
+    {ERROR_NOT_ENOUGH_QUOTA, PIKE_ENOBUFS},
     {ERROR_CANT_RESOLVE_FILENAME, PIKE_ELOOP},
     {ERROR_ABANDONED_WAIT_0, PIKE_EBADF},
     /* Winsock */
@@ -180,6 +183,24 @@ int pike__error_from_windows(uint32_t system)
 		if (row->system == system)
 			return row->code;
 	return PIKE_EUNKNOWN;
+}
+
+bool pike__win_passes(uint32_t system)
+{
+	switch (system) {
+	case ERROR_NOT_ENOUGH_MEMORY:
+	case ERROR_OUTOFMEMORY:
+	case ERROR_NO_SYSTEM_RESOURCES:
+	case ERROR_WORKING_SET_QUOTA:
+	case ERROR_COMMITMENT_LIMIT:
+	case ERROR_INVALID_USER_BUFFER: /* too many calls on files at once */
+	case ERROR_NOT_ENOUGH_QUOTA:
+	case WSAEWOULDBLOCK: /* too many calls on sockets */
+	case WSAENOBUFS:
+		return true;
+	default:
+		return false;
+	}
 }
 
 void pike__win_error_named(

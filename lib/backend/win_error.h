@@ -17,6 +17,10 @@ extern const struct pike__win_row pike__win_rows[];
 /* PIKE_EUNKNOWN when there is no row for it. */
 int pike__error_from_windows(uint32_t system);
 
+/* Whether it is a refusal for want of memory in the system, or of what it may
+ * keep in memory for the process: the next time it may be there. */
+bool pike__win_passes(uint32_t system);
+
 /* A failed result by a code; by one that stands for what the system said. */
 void pike__win_error(struct pike__result *r, uint32_t system);
 void pike__win_error_named(

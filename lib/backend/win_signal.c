@@ -40,10 +40,9 @@ int pike__win_signal_of(DWORD event)
 		return PIKE__SIGBREAK;
 	case CTRL_CLOSE_EVENT:
 		return PIKE_SIGHUP;
-	case CTRL_LOGOFF_EVENT:
 	case CTRL_SHUTDOWN_EVENT:
 		return PIKE_SIGTERM;
-	default:
+	default: /* that somebody logs off, and nobody knows who */
 		return 0;
 	}
 }

@@ -47,6 +47,8 @@ static struct pike__handle *socket_open(struct pike_queue *q, int32_t domain,
 {
 	int family = pike__family_to_system(domain);
 	int kind = pike__type_to_system(type);
+	struct pike__newcomer new = {0, PIKE__SOCKET_PACKET, (unsigned)domain};
+	unsigned flags = PIKE__OPENED;
 	struct pike__handle *h;
 	DWORD error;
 	SOCKET s;
@@ -64,21 +66,23 @@ static struct pike__handle *socket_open(struct pike_queue *q, int32_t domain,
 		pike__win_error(r, error);
 		return NULL;
 	}
-	h = pike__handle_take(&q->handles, pike__win_fd(s),
-	    kind == SOCK_STREAM ? PIKE__SOCKET_STREAM : PIKE__SOCKET_PACKET,
-	    PIKE__OPENED);
-	h->family = (uint8_t)domain;
+	new.fd = pike__win_fd(s);
+	if (kind == SOCK_STREAM)
+		new.kind = PIKE__SOCKET_STREAM;
 	if (kind == SOCK_DGRAM)
-		h->flags |= PIKE__DGRAM;
+		flags |= PIKE__DGRAM;
 	if (kind == SOCK_DGRAM && family != AF_UNIX)
 		refusals_untold(s);
-	error = pike__iocp_attach(q, h);
-	if (!error)
-		return h;
-	pike__win_error(r, error);
-	sys_closesocket(s);
-	pike__handle_give(&q->handles, h);
-	return NULL;
+	error = pike__iocp_attach(q, &new, &flags);
+	if (error) {
+		pike__win_error(r, error);
+		sys_closesocket(s);
+		return NULL;
+	}
+	h = pike__handle_take(
+	    &q->handles, new.fd, (enum pike__kind) new.kind, flags);
+	h->family = (uint8_t)domain;
+	return h;
 }
 
 void pike__win_open_socket(
@@ -253,12 +257,28 @@ static void reads_end(struct pike__handle *h)
 	pike__packet_abort(slot);
 }
 
-/* 0, or the error. */
+/* There was a peer; that it has gone is no failure. */
+static bool peer_gone(DWORD error)
+{
+	switch (error) {
+	case WSAENOTCONN:
+	case WSAECONNRESET:
+	case WSAECONNABORTED:
+	case WSAENETRESET:
+	case WSAETIMEDOUT:
+	case WSAESHUTDOWN:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * 0, or the error. The system is not told that nothing more is received: it
+ * would reset the connection when something comes.
+ */
 static DWORD shutdown_now(struct pike__handle *h, uint32_t which)
 {
-	int how = which == PIKE_SHUT_READ    ? SD_RECEIVE
-		  : which == PIKE_SHUT_WRITE ? SD_SEND
-					     : SD_BOTH;
 	SOCKET s = pike__win_socket(h->fd);
 
 	if (h->flags & PIKE__LISTENS)
@@ -267,11 +287,13 @@ static DWORD shutdown_now(struct pike__handle *h, uint32_t which)
 		return WSAEOPNOTSUPP;
 	if (!pike__win_has_peer(h))
 		return WSAENOTCONN;
-	/* There was a peer; that it has gone is no failure. */
-	if (sys_shutdown(s, how) && !(h->flags & PIKE__CONNECTED))
+	if ((which & PIKE_SHUT_WRITE) && sys_shutdown(s, SD_SEND) &&
+	    !peer_gone((DWORD)WSAGetLastError()))
 		return (DWORD)WSAGetLastError();
-	if (how != SD_SEND)
-		reads_end(h);
+	if (!(which & PIKE_SHUT_READ))
+		return 0;
+	h->flags |= PIKE__IOCP_DEAF;
+	reads_end(h);
 	return 0;
 }
 

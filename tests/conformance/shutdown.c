@@ -60,6 +60,23 @@ CASE(shutdown_read_ends_a_waiting_recv)
 	expect_op(rig, op_send(h, "x", 1), 1);
 }
 
+/* Who sends all the same is not reset for it. */
+CASE(shutdown_read_leaves_our_sending)
+{
+	pike_handle h;
+	pike_fd peer;
+	char in;
+
+	rig_peer(rig, RIG_TCP, &h, &peer);
+	expect_op(rig, op_shutdown(h, PIKE_SHUT_READ), 0);
+	peer_write(rig, peer, "x", 1);
+	fence(rig);
+	for (int i = 0; i < 3; i++) {
+		expect_op(rig, op_send(h, "y", 1), 1);
+		peer_read(rig, peer, &in, 1);
+	}
+}
+
 CASE(shutdown_of_both_directions)
 {
 	pike_handle h;
@@ -176,6 +193,7 @@ int main(void)
 	area_add(shutdown_write_ends_the_peers_reading);
 	area_add(shutdown_write_goes_after_earlier_sends);
 	area_add(shutdown_read_ends_a_waiting_recv);
+	area_add(shutdown_read_leaves_our_sending);
 	area_add(shutdown_of_both_directions);
 	area_add(shutdown_after_the_peer_has_gone);
 	area_add(shutdown_after_a_reset);

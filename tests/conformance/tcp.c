@@ -361,6 +361,26 @@ CASE(urgent_byte_is_received_with_its_flag)
 	ck_assert_int_eq(urgent, '!');
 }
 
+/* And a stream has no sender to tell, whatever was asked of the system before.
+ */
+CASE(urgent_byte_has_no_sender)
+{
+	struct pike_addr from;
+	pike_handle h;
+	pike_fd peer;
+	char urgent = 0;
+
+	rig_peer(rig, RIG_TCP, &h, &peer);
+	memset(&from, 0x55, sizeof(from));
+	ck_assert_int_eq(port_send_urgent(peer, '!'), 0);
+	expect_op(rig, op_poll(h, PIKE_POLL_PRI), PIKE_POLL_PRI);
+	struct pike_op op = op_io_at(PIKE_RECVFROM, h, &urgent, 1, &from);
+	expect_op(rig, op_how(op, PIKE_MSG_OOB), 1);
+	ck_assert_int_eq(urgent, '!');
+	ck_assert_uint_eq(from.family, PIKE_AF_UNSPEC);
+	ck_assert_uint_eq(from.len, 0);
+}
+
 CASE(more_is_a_hint)
 {
 	pike_handle h;
@@ -409,6 +429,7 @@ int main(void)
 	area_add(peek_and_urgent_cannot_be_whole);
 	area_add(urgent_byte_does_not_end_a_recv);
 	area_add(urgent_byte_is_received_with_its_flag);
+	area_add(urgent_byte_has_no_sender);
 	area_add(more_is_a_hint);
 	area_add(message_flags_are_checked);
 	return area_end();

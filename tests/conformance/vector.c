@@ -306,6 +306,28 @@ CASE(send_of_more_than_four_gib)
 	port_huge_free(huge, len);
 }
 
+CASE(datagrams_into_more_than_four_gib)
+{
+	size_t len = port_huge_size();
+	pike_handle h;
+	pike_fd peer;
+
+	if (!len)
+		SKIP("no such lengths here");
+	char *huge = port_huge(len);
+	if (!huge)
+		SKIP("not enough address space");
+	rig_peer(rig, RIG_DGRAM, &h, &peer);
+	for (int i = 0; i < 2; i++) {
+		size_t ask = i ? len : (size_t)UINT32_MAX + 2;
+		pike_id id = submit(rig, op_recv(h, huge, ask));
+		peer_write(rig, peer, "0123456789", 10);
+		expect_one(rig, id, 10, 0, 0);
+		ck_assert_mem_eq(huge, "0123456789", 10);
+	}
+	port_huge_free(huge, len);
+}
+
 CASE(segments_whose_sum_overflows)
 {
 	size_t len = port_huge_size();
@@ -417,6 +439,7 @@ int main(void)
 	area_add(zero_length_at_the_end_is_not_the_end);
 	area_add(recv_into_more_than_four_gib);
 	area_add(send_of_more_than_four_gib);
+	area_add(datagrams_into_more_than_four_gib);
 	area_add(segments_whose_sum_overflows);
 	area_add(null_with_a_length_is_refused);
 	area_add(null_segment_with_a_length);

@@ -37,6 +37,7 @@ static const struct row rows[] = {
     {232, PIKE_EPIPE},
     {233, PIKE_EPIPE},
     {234, PIKE_EMSGSIZE},
+    {536, PIKE_ENOTCONN},
     {735, PIKE_EBADF},
     {995, PIKE_ECANCELED},
     {998, PIKE_EFAULT},
@@ -56,6 +57,8 @@ static const struct row rows[] = {
     {1453, PIKE_ENOMEM},
     {1455, PIKE_ENOMEM},
     {1460, PIKE_ETIMEDOUT},
+    {1784, PIKE_ENOBUFS},
+    {1816, PIKE_ENOBUFS},
     {1921, PIKE_ELOOP},
     /* Winsock: winsock2.h */
     {10004, PIKE_EINTR},

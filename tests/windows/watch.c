@@ -114,7 +114,7 @@ static void held_check(const OVERLAPPED *ov)
 static bool watch_goes_on(HANDLE file, bool ok, DWORD error)
 {
 	return ok ? !(*state_of(file) & WATCH_SKIPS)
-		  : error == ERROR_IO_PENDING;
+		  : error == ERROR_IO_PENDING || error == WSAEMSGSIZE;
 }
 
 static void held_add(
