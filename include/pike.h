@@ -260,9 +260,10 @@ enum pike_opcode {
 	/* Waits for readiness: handle, op_flags (PIKE_POLL_*). A hint, as
 	 * everywhere. res: the PIKE_POLL_* that hold; ERR and HUP are always
 	 * waited for (op_flags 0: only those). With PIKE_MULTISHOT: at each
-	 * change. On Windows sockets only (else -PIKE_ENOTSUP), and what is
-	 * told for many is told again when a read or a write of pike's on the
-	 * handle has ended since. */
+	 * change. On Windows sockets only, and reading ends of pipes for IN
+	 * alone and once (else -PIKE_ENOTSUP); what is told there for many is
+	 * told again when a read or a write of pike's on the handle has ended
+	 * since. */
 	PIKE_POLL,
 
 	/* Waits for a time: u.timer.due_ns from now, or, with

@@ -108,7 +108,8 @@ enum pike__given pike__iocp_given(
 /* What the end of each kind of call comes to; by enum pike__taken_by. */
 pike__take pike__iocp_transferred, pike__iocp_took_first,
     pike__iocp_took_second, pike__iocp_took_accept, pike__iocp_took_connect,
-    pike__iocp_took_poll, pike__iocp_took_urgent, pike__iocp_took_over;
+    pike__iocp_took_poll, pike__iocp_took_pipe, pike__iocp_took_urgent,
+    pike__iocp_took_over;
 
 /* Transfers (iocp_transfer.c). */
 enum pike__given pike__iocp_transfer(
@@ -137,7 +138,9 @@ enum pike__given pike__iocp_accept(
 enum pike__given pike__iocp_connect(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r);
 
-/* Polls (iocp_poll.c). */
+/* Polls (iocp_poll.c). Of pipes only some can be. */
+bool pike__iocp_pollable_pipe(
+    const struct pike__handle *h, const struct pike_op *op);
 enum pike__given pike__iocp_poll(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r);
 /* Asks the sockets' driver whether any of its events holds, until timeout (in

@@ -71,6 +71,7 @@ static pike__take *const takes[] = {
     [PIKE__BY_ACCEPT] = pike__iocp_took_accept,
     [PIKE__BY_CONNECT] = pike__iocp_took_connect,
     [PIKE__BY_POLL] = pike__iocp_took_poll,
+    [PIKE__BY_PIPE] = pike__iocp_took_pipe,
     [PIKE__BY_URGENT] = pike__iocp_took_urgent,
     [PIKE__BY_OVER] = pike__iocp_took_over,
     [PIKE__BY_TURN] = take_turn,
@@ -238,6 +239,9 @@ static bool unfit(const struct pike__slot *slot, struct pike__result *r)
 	if (!h || h->kind <= PIKE__SOCKET_PACKET)
 		return false;
 	if (stream && h->kind == PIKE__PIPE && !(h->flags & PIKE__IOCP_SYNC))
+		return false;
+	if (slot->op.opcode == PIKE_POLL &&
+	    pike__iocp_pollable_pipe(h, &slot->op))
 		return false;
 	pike__win_error(r, stream || slot->op.opcode == PIKE_POLL
 			       ? ERROR_NOT_SUPPORTED

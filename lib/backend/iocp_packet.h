@@ -37,6 +37,7 @@ enum pike__taken_by {
 	PIKE__BY_SECOND,
 	PIKE__BY_ACCEPT,
 	PIKE__BY_POLL,
+	PIKE__BY_PIPE, /* a poll of one */
 	PIKE__BY_URGENT,
 	PIKE__BY_OVER,
 	PIKE__BY_TURN

@@ -3,6 +3,8 @@
  * Polls of sockets, asked of their driver: it answers once, with what holds.
  * It knows states and no changes, so a poll for many results leaves out what it
  * has told, until a read or a write of the handle's may have changed that.
+ * Of pipes one thing can be waited for: a read of no bytes ends when there is
+ * something to read, or nobody who could write it.
  */
 #include "config.h"
 
@@ -189,6 +191,67 @@ enum pike__given pike__iocp_ask(struct pike_queue *q, struct pike__slot *slot,
 	return PIKE__ANSWERED;
 }
 
+/* ---- pipes ---- */
+
+bool pike__iocp_pollable_pipe(
+    const struct pike__handle *h, const struct pike_op *op)
+{
+	return h->kind == PIKE__PIPE && !(h->flags & PIKE__IOCP_SYNC) &&
+	       !(op->flags & PIKE_MULTISHOT) && (op->op_flags & PIKE_POLL_IN) &&
+	       !(op->op_flags & PIKE_POLL_OUT);
+}
+
+enum pike__took pike__iocp_took_pipe(struct pike_queue *q,
+    struct pike__slot *slot, struct pike__packet *p, struct pike__result *r)
+{
+	bool seen = SEEN(slot) & PIKE_POLL_IN;
+
+	(void)q;
+	slot->phase &= (uint8_t)~PIKE__IOCP_ANEW;
+	switch (p->error) {
+	case 0:
+	case ERROR_MORE_DATA:
+		r->res = PIKE_POLL_IN;
+		return PIKE__TOOK_ALL;
+	case ERROR_BROKEN_PIPE:
+	case ERROR_PIPE_NOT_CONNECTED:
+		r->res = PIKE_POLL_HUP | (seen ? PIKE_POLL_IN : 0);
+		return PIKE__TOOK_ALL;
+	case ERROR_OPERATION_ABORTED:
+		if (!seen)
+			return pike__iocp_aborted(slot, r);
+		r->res = PIKE_POLL_IN;
+		return PIKE__TOOK_ALL;
+	case ERROR_ACCESS_DENIED: /* it is the writing end */
+		pike__win_error(r, ERROR_NOT_SUPPORTED);
+		return PIKE__TOOK_ALL;
+	default:
+		if (pike__win_passes(p->error))
+			return PIKE__TOOK_LATER;
+		pike__win_error(r, p->error);
+		return PIKE__TOOK_ALL;
+	}
+}
+
+static enum pike__given poll_pipe(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
+{
+	static char none;
+	struct pike__packet *p = pike__packet_take(
+	    &pike__iocp_of(q)->packets, slot, PIKE__BY_PIPE, false);
+	DWORD n = 0;
+	BOOL ok;
+
+	if (!p)
+		return pike__iocp_no_memory(r);
+	p->file = pike__win_handle(slot->handle->fd);
+	p->skips = slot->handle->flags & PIKE__IOCP_SKIPS;
+	ok = sys_ReadFile(p->file, &none, 0, &n, p->ov);
+	return pike__iocp_given(p, ok, n, ok ? 0 : GetLastError());
+}
+
+/* ---- asking ---- */
+
 enum pike__given pike__iocp_poll(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
 {
@@ -197,6 +260,8 @@ enum pike__given pike__iocp_poll(
 	if (!slot->phase)
 		TOLD(slot) = SEEN(slot) = 0;
 	slot->phase |= PIKE__IOCP_BEGUN;
+	if (slot->handle->kind == PIKE__PIPE)
+		return poll_pipe(q, slot, r);
 	given = pike__iocp_ask(
 	    q, slot, asked_of(slot), INT64_MAX, PIKE__BY_POLL, r);
 	if (given != PIKE__ENDED)

@@ -125,8 +125,8 @@ CASE_WHERE(
 	ck_assert(c.res & PIKE_POLL_IN);
 }
 
-CASE_WHERE(poll_always_waits_for_err, port_can(PORT_POLL_PIPES),
-    "no polls of pipes here")
+CASE_WHERE(poll_always_waits_for_err, port_can(PORT_POLL_WRITERS),
+    "no polls of a pipe's writing end here")
 {
 	pike_handle h;
 	pike_fd reader;
@@ -184,7 +184,7 @@ CASE(poll_of_a_listener)
 	ck_assert_int_gt(perform(rig, op_accept(h)).res, 0);
 }
 
-CASE_WHERE(poll_of_pipes, port_can(PORT_POLL_PIPES), "no polls of pipes here")
+CASE(poll_of_pipes)
 {
 	pike_handle h;
 	pike_fd writer;
@@ -200,6 +200,39 @@ CASE_WHERE(poll_of_pipes, port_can(PORT_POLL_PIPES), "no polls of pipes here")
 	id = submit(rig, op_poll(h, PIKE_POLL_IN));
 	rig_drop(rig, writer);
 	ck_assert(wait_one(rig, id).res & PIKE_POLL_HUP);
+}
+
+/* What a poll waits for on a pipe goes to the read that waits as well. */
+CASE(poll_of_pipes_beside_reads)
+{
+	pike_handle h;
+	pike_fd writer;
+	char in[4];
+
+	rig_peer(rig, RIG_PIPE, &h, &writer);
+	for (int i = 0; i < 4; i++) {
+		pike_id ids[2];
+		for (int k = 0; k < 2; k++)
+			ids[k] = submit(rig, (i ^ k) & 1
+						 ? op_poll(h, PIKE_POLL_IN)
+						 : op_io(PIKE_READ, h, in, 4));
+		fence(rig);
+		expect_pending(rig, ids[0]);
+		expect_pending(rig, ids[1]);
+		if (i & 2)
+			expect_cancelled(rig, ids[!(i & 1)]);
+		peer_write(rig, writer, "x", 1);
+		expect_one(rig, ids[i & 1], 1, 0, 0);
+		if (!(i & 2))
+			expect_one(rig, ids[!(i & 1)], PIKE_POLL_IN, 0, 0);
+	}
+	/* Data before the end, and the end. */
+	peer_write(rig, writer, "last", 4);
+	ck_assert(perform(rig, op_poll(h, PIKE_POLL_IN)).res & PIKE_POLL_IN);
+	rig_drop(rig, writer);
+	ck_assert(perform(rig, op_poll(h, PIKE_POLL_IN)).res & PIKE_POLL_IN);
+	expect_op(rig, op_flags(op_io(PIKE_READ, h, in, 4), PIKE_ALL), 4);
+	ck_assert(perform(rig, op_poll(h, PIKE_POLL_IN)).res & PIKE_POLL_HUP);
 }
 
 /* Trap 5: one registration, many who wait. */
@@ -415,6 +448,7 @@ int main(void)
 	area_add(poll_of_urgent_data);
 	area_add(poll_of_a_listener);
 	area_add(poll_of_pipes);
+	area_add(poll_of_pipes_beside_reads);
 	area_add(poll_recv_and_send_wait_side_by_side);
 	area_add(cancelled_recv_leaves_the_others_waiting);
 	area_add(two_polls_see_one_event);

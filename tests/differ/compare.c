@@ -88,7 +88,8 @@ static bool compare_known(const struct fact *f, const struct fact *paper)
 	if (f->err && paper->err && f->err != PIKE_ECANCELED &&
 	    paper->err != PIKE_ECANCELED)
 		return true;
-	/* The peer's end, and then what came of sending to it all the same. */
+	/* The peer's end, and then what came of sending to it all the same:
+	 * of the two Windows keeps the last. */
 	if (f->res == 0 && (f->flags & PIKE_EOF) &&
 	    paper->err == PIKE_ECONNRESET)
 		return true;

@@ -145,6 +145,28 @@ CASE(a_pipe_that_nobody_has_opened_is_not_connected)
 	expect_op(rig, op_io(PIKE_READ, h, in, sizeof(in)), -PIKE_ENOTCONN);
 }
 
+/* What is left of polls: a clear answer. */
+CASE(a_pipe_can_be_waited_for_to_be_read_and_once)
+{
+	pike_fd fd[2];
+
+	port_pipe(fd);
+	pike_handle from = rig_adopt(rig, rig_own(rig, fd[0]));
+	pike_handle to = rig_adopt(rig, rig_own(rig, fd[1]));
+	pike_id id = submit(rig, op_poll(from, PIKE_POLL_IN));
+	expect_op(rig, op_poll(from, 0), -PIKE_ENOTSUP);
+	expect_op(
+	    rig, op_poll(from, PIKE_POLL_IN | PIKE_POLL_OUT), -PIKE_ENOTSUP);
+	expect_op(rig, op_flags(op_poll(from, PIKE_POLL_IN), PIKE_MULTISHOT),
+	    -PIKE_ENOTSUP);
+	expect_op(rig, op_poll(to, PIKE_POLL_OUT), -PIKE_ENOTSUP);
+	expect_op(rig, op_poll(to, PIKE_POLL_IN), -PIKE_ENOTSUP);
+	fence(rig);
+	expect_pending(rig, id);
+	expect_op(rig, op_io(PIKE_WRITE, to, "x", 1), 1);
+	expect_one(rig, id, PIKE_POLL_IN, 0, 0);
+}
+
 int main(void)
 {
 	area_begin("files");
@@ -153,5 +175,6 @@ int main(void)
 	area_add(a_write_of_nothing_is_not_the_end_of_a_pipe);
 	area_add(a_pipe_that_was_disconnected_is_at_its_end);
 	area_add(a_pipe_that_nobody_has_opened_is_not_connected);
+	area_add(a_pipe_can_be_waited_for_to_be_read_and_once);
 	return area_end();
 }
