@@ -579,7 +579,8 @@ PIKE_API int pike_reap(struct pike_queue *q, struct pike_completion *out,
  * The owning thread. Returns 0 (asked), -PIKE_ENOENT (stale, or finished
  * already), -PIKE_EALREADY (asked before), -PIKE_EINVAL (a close or a cancel).
  * Cannot fail for lack of room. After a cancelled send that moved some of its
- * bytes the sending direction only gives -PIKE_EPIPE.
+ * bytes the sending direction only gives -PIKE_EPIPE; on Windows, where that is
+ * not told, after any that was begun.
  */
 PIKE_API int pike_cancel(struct pike_queue *q, pike_id id);
 

@@ -50,6 +50,7 @@ enum port_ability {
 	PORT_UNIX,       /* Unix sockets, which also pass descriptors */
 	PORT_POLL_WRITERS, /* the writing end of a pipe can be polled */
 	PORT_PART_SENDS, /* a send that waits ends when part of it has gone */
+	PORT_TELLS_SENT, /* a send that is cancelled tells how much has gone */
 	PORT_SHOTS_UNAIDED, /* an accept needs no socket of its own before */
 	PORT_DUPS_APART, /* one file can be adopted twice, or by two queues */
 	PORT_REUSEPORT,

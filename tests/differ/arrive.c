@@ -32,7 +32,7 @@ static bool may_fail_peer(struct world *w, const struct act *a, int err)
 	case PIKE_EPIPE:
 		return a->lane == LANE_WRITES &&
 		       (a->after_shut || f->reader_gone || f->cut ||
-			   f->reset_ok);
+			   f->maybe_cut || f->reset_ok);
 	case PIKE_ECONNRESET:
 		return f->reset_ok || (f->reader_gone && l->kind != KIND_PIPE);
 	case PIKE_ECONNREFUSED:
@@ -175,7 +175,8 @@ static void arrived_send(
 	    (f->cut || (a->after_shut && !f->maybe_shut)))
 		act_fail(w, a, c, "nothing is sent after the end");
 	if (c->err == PIKE_EPIPE && w->links[a->link].end[a->end].open &&
-	    !(a->after_shut || f->cut || f->reader_gone || f->reset_ok))
+	    !(a->after_shut || f->cut || f->maybe_cut || f->reader_gone ||
+		f->reset_ok))
 		act_fail(w, a, c, "a pipe that is not broken");
 	if (!s)
 		return;
@@ -187,9 +188,10 @@ static void arrived_send(
 		f->sent_known += c->res >= 0;
 	else
 		f->sent_known += (int64_t)n;
-	if (!messages && n &&
-	    (c->err == PIKE_ECANCELED || c->err == PIKE_ETIME))
-		f->cut = true;
+	if (!messages && (c->err == PIKE_ECANCELED || c->err == PIKE_ETIME)) {
+		f->cut |= n > 0;
+		f->maybe_cut |= !port_can(PORT_TELLS_SENT);
+	}
 	flow_match(w, a->link, f);
 }
 

@@ -358,7 +358,8 @@ static void link_cancel(struct world *w, int link)
 
 static bool flow_spent(const struct flow *f)
 {
-	return f->shut || f->cut || f->broken || f->reset_ok || f->reader_gone;
+	return f->shut || f->cut || f->maybe_cut || f->broken || f->reset_ok ||
+	       f->reader_gone;
 }
 
 /*

@@ -91,11 +91,12 @@ struct flow {
 	bool maybe_shut; /* it was cancelled */
 	bool crowded;    /* not only little since it was last empty */
 	bool reader_gone;
-	bool reset_ok; /* a reset may come, and take bytes */
-	bool hard;     /* there will be a reset, and no end */
-	bool cut;      /* a cancelled send has moved a part */
-	bool eof;      /* the end was seen */
-	bool broken;   /* a reset was seen */
+	bool reset_ok;  /* a reset may come, and take bytes */
+	bool hard;      /* there will be a reset, and no end */
+	bool cut;       /* a cancelled send has moved a part */
+	bool maybe_cut; /* or may have */
+	bool eof;       /* the end was seen */
+	bool broken;    /* a reset was seen */
 };
 
 struct end {
