@@ -24,8 +24,8 @@ bool pike__done_open(struct pike__done *d, uint32_t ops, uint32_t shots)
 	if (!done_make(d, ops + shots))
 		return false;
 	d->room = (int32_t)ops;
-	d->shots_left = shots;
-	d->shots = d->shots_told = 0;
+	d->shots_left = d->shots_max = shots;
+	d->shots_told = 0;
 	return true;
 }
 

@@ -19,8 +19,8 @@ struct pike__done {
 	int32_t room;                /* ops that may still be accepted */
 	uint32_t cap;                /* places that may be filled */
 	uint32_t shots_left;         /* shots that may still be given */
-	uint32_t shots;      /* completions with PIKE_MORE in the ring */
-	uint32_t shots_told; /* those of them that are not a buffer's */
+	uint32_t shots_max;          /* the others of these are in the ring */
+	uint32_t shots_told;         /* those there that are not a buffer's */
 };
 
 /* ops places for ops and shots for shots; false when out of memory. */
@@ -41,6 +41,12 @@ static inline struct pike_completion *pike__done_add(struct pike__done *d)
 static inline bool pike__done_any(const struct pike__done *d)
 {
 	return d->next != d->first;
+}
+
+/* Completions with PIKE_MORE that wait. */
+static inline uint32_t pike__done_shots(const struct pike__done *d)
+{
+	return d->shots_max - d->shots_left;
 }
 
 /* How many wait. */

@@ -42,14 +42,11 @@ static struct pike__group *group_new(
     uint32_t count, uint32_t size, void *memory)
 {
 	struct pike__group *g =
-	    pike__alloc(sizeof *g + count * (sizeof *g->free + sizeof *g->out));
+	    pike__alloc(sizeof *g + count * sizeof *g->place);
 
 	if (!g)
 		return NULL;
-	memset(g, 0, sizeof *g);
-	g->free = (uint16_t *)(g + 1);
-	g->out = (uint8_t *)(g->free + count);
-	memset(g->out, 0, count);
+	memset(g, 0, sizeof *g + count * sizeof *g->place);
 	g->count = count;
 	g->size = size;
 	for (uint32_t i = count; i-- > 0;)
@@ -201,9 +198,9 @@ PIKE__COLD static int return_any(
 	if (bad)
 		return bad;
 	g = pike__group_find(q, group);
-	if (!g || buffer >= g->count || !g->out[buffer])
+	if (!g || !pike__group_is_out(g, buffer))
 		return -PIKE_EINVAL;
-	g->out[buffer] = 0;
+	g->place[buffer].out = false;
 	if (g->ring)
 		q->backend->group_give(q, g, buffer);
 	else
@@ -221,9 +218,9 @@ int pike_group_return(struct pike_queue *q, uint32_t group, uint32_t buffer)
 	if (!q || !pike__queue_quick(q))
 		return return_any(q, group, buffer);
 	g = pike__group_find(q, group);
-	if (!g || buffer >= g->count || !g->out[buffer] || g->waiting)
+	if (!g || !pike__group_is_out(g, buffer) || g->waiting)
 		return return_any(q, group, buffer);
-	g->out[buffer] = 0;
+	g->place[buffer].out = false;
 	if (g->ring)
 		return q->backend->group_give(q, g, buffer);
 	pike__group_put(g, buffer);

@@ -16,19 +16,24 @@
 #define PIKE__GROUP_COUNT_MAX  32768
 #define PIKE__GROUP_BUFFER_MAX 0x7ffff000u
 
+/* Two arrays in one, so that both are found without a pointer. */
+struct pike__group_place {
+	uint16_t free; /* of the stack: a buffer's number */
+	uint16_t out;  /* of the buffer: whether the application has it */
+};
+
 struct pike__group {
 	char *memory;
 	size_t size; /* of each buffer */
 	uint32_t count;
-	uint32_t free_count;
-	uint16_t *free;             /* a stack of buffers' numbers */
-	uint8_t *out;               /* of each buffer: the application has it */
+	uint32_t free_count;        /* the height of the stack */
 	struct pike__slot *waiting; /* through held, the oldest first */
 	struct pike__slot *waiting_last;
 	uint32_t users; /* ops that name the group */
 	uint32_t id;
 	void *ring;      /* the backend's */
 	bool own_memory; /* pike's to free */
+	struct pike__group_place place[];
 };
 
 struct pike__groups {
@@ -48,7 +53,7 @@ static inline struct pike__group *pike__group_of(const struct pike__slot *slot)
 	return slot->op.buf;
 }
 
-static inline char *pike__group_at(const struct pike__group *g, uint32_t index)
+static inline char *pike__group_at(const struct pike__group *g, size_t index)
 {
 	return g->memory + index * g->size;
 }
@@ -59,18 +64,25 @@ static inline char *pike__group_at(const struct pike__group *g, uint32_t index)
  */
 static inline int pike__group_take(struct pike__group *g)
 {
-	return g->free_count ? g->free[--g->free_count] : -1;
+	return g->free_count ? g->place[--g->free_count].free : -1;
 }
 
 static inline void pike__group_put(struct pike__group *g, uint32_t index)
 {
-	g->free[g->free_count++] = (uint16_t)index;
+	g->place[g->free_count++].free = (uint16_t)index;
 }
 
 /* A buffer goes out with a result. */
-static inline void pike__group_out(struct pike__group *g, uint32_t index)
+static inline void pike__group_out(struct pike__group *g, size_t index)
 {
-	g->out[index] = 1;
+	g->place[index].out = true;
+}
+
+/* Whether there is such a buffer, and the application has it. */
+static inline bool pike__group_is_out(
+    const struct pike__group *g, uint32_t index)
+{
+	return index < g->count && g->place[index].out;
 }
 
 /* How many bytes of a buffer an op's data may fill, and where they begin. */

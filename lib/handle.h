@@ -72,8 +72,9 @@ enum {
  * Whoever looks at these first has it joined to the lane (pike__unpark).
  *
  * The other op for which it serves is a multishot recv from a group. That one
- * is in the lane as any op is. POURS says that it is the lane's head and waits
- * for nothing but an edge, which then has little to ask.
+ * is in the lane as any op is. POURS says that it is the handle's only one and
+ * waits for nothing but an edge, which then has little to ask. (A send that is
+ * the backend's by the short way is no concern of edges.)
  */
 struct pike__handle {
 	pike_handle self; /* while free what nobody can ask for */

@@ -13,6 +13,7 @@ void pike__lane_join(struct pike__handle *h, struct pike__slot *slot)
 
 	if (slot->lane == PIKE__READS)
 		pike__unpark(h);
+	h->lane[PIKE__READS].state &= ~PIKE__POURS;
 	slot->next = NULL;
 	slot->prev = lane->tail;
 	if (lane->tail)
@@ -241,7 +242,6 @@ void pike__shot(
 	shot.flags |= PIKE_MORE;
 	pike__complete(q, slot->op.user_data, slot->id, &shot);
 	q->done.shots_left--;
-	q->done.shots++;
 	q->done.shots_told += !(shot.flags & PIKE_BUFFER);
 	if (pike__op_writes(&slot->op))
 		slot->shots++;

@@ -270,21 +270,20 @@ static inline bool pike__send_alone_end(
 
 /* One result of a multishot recv from a group, for which there is room. */
 static inline void pike__shot_grouped(struct pike_queue *q,
-    const struct pike__slot *slot, struct pike__group *g, uint32_t index,
+    const struct pike__slot *slot, struct pike__group *g, size_t index,
     int64_t bytes)
 {
 	struct pike_completion *c = pike__done_add(&q->done);
 
 	pike__group_out(g, index);
 	q->done.shots_left--;
-	q->done.shots++;
 	c->user_data = slot->op.user_data;
 	c->id = slot->id;
 	c->res = bytes;
 	c->err = 0;
 	c->os_error = 0;
 	c->flags = PIKE_MORE | PIKE_BUFFER;
-	c->buffer = index;
+	c->buffer = (uint32_t)index;
 }
 
 /* ---- what the rooms of the core do for each other ---- */

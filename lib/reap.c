@@ -168,11 +168,10 @@ PIKE__APART static unsigned take_done(
 {
 	struct pike__done *d = &q->done;
 	unsigned n = pike__done_take(d, out, max);
-	uint32_t shots = d->shots;
+	uint32_t shots = pike__done_shots(d);
 
 	if (shots && (d->shots_told || pike__done_any(d)))
 		shots = shots_among(q, out, n);
-	d->shots -= shots;
 	d->shots_left += shots;
 	d->room += (int32_t)(n - shots);
 	return n;
@@ -307,7 +306,6 @@ PIKE__APART static int give_shot(
 		return (int)take_done(q, out, max);
 	*out = *d->first;
 	d->first = d->next;
-	d->shots--;
 	d->shots_left++;
 	return 1;
 }

@@ -97,7 +97,7 @@ static bool armed(
 	struct pike__handle *h = slot->handle;
 	int err;
 
-	if (slot == &h->own && slot->op.flags)
+	if (slot == &h->own && slot->op.flags && h->pending == 1)
 		h->lane[PIKE__READS].state |= PIKE__POURS;
 	if (h->flags & PIKE__REGISTERED)
 		return true;

@@ -103,14 +103,14 @@ PIKE__COLD void pike__reactor_pour_otherwise(
 static inline bool pike__reactor_poured(
     struct pike_queue *q, struct pike__handle *h)
 {
-	struct pike__group *g = pike__group_find(q, h->own.op.u.group.id);
-	uint32_t index;
+	struct pike__group *g = pike__group_of(&h->own);
+	size_t index;
 	ssize_t n;
 
 	if (!g->free_count || !q->done.shots_left)
 		return false;
 	h->lane[PIKE__WRITES].state |= PIKE__READY;
-	index = g->free[--g->free_count];
+	index = g->place[--g->free_count].free;
 	n = sys_recv(
 	    (int)h->fd, pike__group_at(g, index), h->own.op.len, MSG_DONTWAIT);
 	if (n <= 0 || PIKE__SELDOM((size_t)n == h->own.op.len ||
@@ -140,7 +140,7 @@ static PIKE__WITHIN bool pike__reactor_received(
 		return h->lane[PIKE__READS].state ==
 			   (PIKE__ARMED | PIKE__BUSY | PIKE__ATTENDED |
 			       PIKE__POURS) &&
-		       h->pending == 1 && pike__reactor_poured(q, h);
+		       pike__reactor_poured(q, h);
 	h->lane[PIKE__WRITES].state |= PIKE__READY;
 	n = sys_recv((int)h->fd, h->own.op.buf, h->own.op.len, MSG_DONTWAIT);
 	if (n <= 0) {
