@@ -18,8 +18,8 @@
 
 /* Two arrays in one, so that both are found without a pointer. */
 struct pike__group_place {
-	uint16_t free; /* of the stack: a buffer's number */
-	uint16_t out;  /* of the buffer: whether the application has it */
+	uint32_t free; /* of the stack: a buffer's number */
+	uint32_t out;  /* of the buffer: whether the application has it */
 };
 
 struct pike__group {
@@ -64,12 +64,12 @@ static inline char *pike__group_at(const struct pike__group *g, size_t index)
  */
 static inline int pike__group_take(struct pike__group *g)
 {
-	return g->free_count ? g->place[--g->free_count].free : -1;
+	return g->free_count ? (int)g->place[--g->free_count].free : -1;
 }
 
 static inline void pike__group_put(struct pike__group *g, uint32_t index)
 {
-	g->place[g->free_count++].free = (uint16_t)index;
+	g->place[g->free_count++].free = index;
 }
 
 /* A buffer goes out with a result. */

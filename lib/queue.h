@@ -270,12 +270,11 @@ static inline bool pike__send_alone_end(
 
 /* One result of a multishot recv from a group, for which there is room. */
 static inline void pike__shot_grouped(struct pike_queue *q,
-    const struct pike__slot *slot, struct pike__group *g, size_t index,
-    int64_t bytes)
+    const struct pike__slot *slot, size_t index, int64_t bytes)
 {
 	struct pike_completion *c = pike__done_add(&q->done);
 
-	pike__group_out(g, index);
+	pike__group_out(pike__group_of(slot), index);
 	q->done.shots_left--;
 	c->user_data = slot->op.user_data;
 	c->id = slot->id;

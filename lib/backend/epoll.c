@@ -186,7 +186,7 @@ static int wait_timed(struct epoll *e, int64_t timeout_ns)
 }
 
 /* Not at all, without end, or for a time. */
-static PIKE__WITHIN int wait_once(struct epoll *e, int64_t timeout_ns)
+static int wait_once(struct epoll *e, int64_t timeout_ns)
 {
 	if (timeout_ns > 0)
 		return wait_timed(e, timeout_ns);
@@ -194,16 +194,8 @@ static PIKE__WITHIN int wait_once(struct epoll *e, int64_t timeout_ns)
 	    e->epfd, e->events, EVENTS_MAX, (int)timeout_ns, NULL);
 }
 
-PIKE__COLD static int wait_unblocked(
-    struct epoll *e, int64_t timeout_ns, const sigset_t *before)
-{
-	int n = wait_once(e, timeout_ns);
-
-	sys_pthread_sigmask(SIG_SETMASK, before, NULL);
-	return n;
-}
-
-static void epoll_wait_for(struct pike_queue *q, int64_t timeout_ns)
+/* A wait that has an end, or heeds more than events. */
+PIKE__APART static int wait_beside(struct pike_queue *q, int64_t timeout_ns)
 {
 	struct epoll *e = q->backend_state;
 	sigset_t before;
@@ -212,11 +204,20 @@ static void epoll_wait_for(struct pike_queue *q, int64_t timeout_ns)
 	if (q->realtime.count && e->own.clock_fd < 0)
 		pike__own_watch_clock(&e->own, q);
 	timeout_ns = pike__reactor_before(q, timeout_ns);
-	if (e->reactor.signals &&
-	    pike__signals_unblock(e->reactor.signals, &before))
-		n = wait_unblocked(e, timeout_ns, &before);
-	else
-		n = wait_once(e, timeout_ns);
+	if (!e->reactor.masked)
+		return wait_once(e, timeout_ns);
+	pike__signals_unblock(e->reactor.signals, &before);
+	n = wait_once(e, timeout_ns);
+	sys_pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return n;
+}
+
+static void epoll_wait_for(struct pike_queue *q, int64_t timeout_ns)
+{
+	struct epoll *e = q->backend_state;
+	int n = timeout_ns >= 0 || e->reactor.heeds ? wait_beside(q, timeout_ns)
+						    : wait_once(e, -1);
+
 	if (n < 0)
 		pike__reactor_roused(q);
 	for (int i = 0; i < n; i++) {
@@ -225,7 +226,8 @@ static void epoll_wait_for(struct pike_queue *q, int64_t timeout_ns)
 		if (!pike__reactor_received(q, name, e->events[i].events))
 			event_any(q, name, e->events[i].events);
 	}
-	pike__reactor_after(q);
+	if (e->reactor.heeds)
+		pike__reactor_after(q);
 }
 
 const struct pike__backend pike__backend_epoll = {

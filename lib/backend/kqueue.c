@@ -241,21 +241,21 @@ static void kqueue_wait_for(struct pike_queue *q, int64_t timeout_ns)
 	struct pike__kqueue *k = q->backend_state;
 	uint32_t names;
 	sigset_t before;
-	bool masked;
 	int n;
 
 	if (q->realtime.count &&
 	    (timeout_ns < 0 || timeout_ns > PIKE__CLOCK_NS))
 		timeout_ns = PIKE__CLOCK_NS;
-	timeout_ns = pike__reactor_before(q, timeout_ns);
+	if (k->reactor.heeds)
+		timeout_ns = pike__reactor_before(q, timeout_ns);
 	names = k->fresh_count < FRESH_AT_ONCE ? k->fresh_count : FRESH_AT_ONCE;
 	if (names < k->fresh_count)
 		timeout_ns = 0;
-	masked = k->reactor.signals &&
-		 pike__signals_unblock(k->reactor.signals, &before);
+	if (k->reactor.masked)
+		pike__signals_unblock(k->reactor.signals, &before);
 	n = wait_once(
 	    k, names ? pike__kqueue_changes(q, names) : 0, timeout_ns);
-	if (masked)
+	if (k->reactor.masked)
 		sys_pthread_sigmask(SIG_SETMASK, &before, NULL);
 	/* Interrupted it was after the changes had been made. */
 	if (names && (n >= 0 || errno == EINTR))
@@ -274,7 +274,8 @@ static void kqueue_wait_for(struct pike_queue *q, int64_t timeout_ns)
 			q, name, PIKE_POLL_IN | PIKE_POLL_OUT))
 			event_any(q, name, event);
 	}
-	pike__reactor_after(q);
+	if (k->reactor.heeds)
+		pike__reactor_after(q);
 }
 
 const struct pike__backend pike__backend_kqueue = {

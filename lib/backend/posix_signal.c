@@ -488,9 +488,13 @@ int pike__signals_take(
 	return 1;
 }
 
+int pike__signals_masked(const struct pike__signals *box)
+{
+	return box->masked;
+}
+
 int pike__signals_unblock(const struct pike__signals *box, sigset_t *before)
 {
-	if (box->masked)
-		sys_pthread_sigmask(SIG_UNBLOCK, &box->blocked, before);
-	return box->masked;
+	return box->masked &&
+	       !sys_pthread_sigmask(SIG_UNBLOCK, &box->blocked, before);
 }

@@ -66,5 +66,7 @@ int pike__signals_take(
  * caught at once, and *before is the mask to be put back. Else 0.
  */
 int pike__signals_unblock(const struct pike__signals *box, sigset_t *before);
+/* Whether it would. That changes only with what the box catches. */
+int pike__signals_masked(const struct pike__signals *box);
 
 #endif

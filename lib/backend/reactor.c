@@ -40,6 +40,7 @@ static void run_soon(struct pike__reactor *r, struct pike__handle *h)
 {
 	if (h->flags & PIKE__RUNNABLE)
 		return;
+	r->heeds = true;
 	h->flags |= PIKE__RUNNABLE;
 	h->next = r->runnable;
 	r->runnable = h;
@@ -52,6 +53,7 @@ void pike__reactor_later(struct pike__reactor *r, struct pike__handle *h)
 	if (!r->later)
 		r->later_at =
 		    pike__time_after(pike__port_monotonic(), r->later_ns);
+	r->heeds = true;
 	h->flags |= PIKE__ON_LATER;
 	h->later = r->later;
 	r->later = h;
@@ -425,7 +427,7 @@ void pike__reactor_recv_otherwise(
 		lane_run(q, h, PIKE__READS);
 }
 
-int64_t pike__reactor_go_on(struct pike_queue *q, int64_t timeout_ns)
+int64_t pike__reactor_before(struct pike_queue *q, int64_t timeout_ns)
 {
 	struct pike__reactor *r = q->backend_state;
 	struct pike__handle *h = r->runnable;
@@ -441,6 +443,7 @@ int64_t pike__reactor_go_on(struct pike_queue *q, int64_t timeout_ns)
 		lane_run(q, h, PIKE__WRITES);
 		h = next;
 	}
+	r->heeds = r->masked || r->runnable || r->later;
 	if (r->later) {
 		int64_t left = r->later_at - pike__port_monotonic();
 
@@ -457,12 +460,12 @@ int64_t pike__reactor_next(const struct pike__reactor *r, int64_t next)
 	return r->later && r->later_at < next ? r->later_at : next;
 }
 
-void pike__reactor_try_later(struct pike_queue *q)
+void pike__reactor_after(struct pike_queue *q)
 {
 	struct pike__reactor *r = q->backend_state;
 	struct pike__handle *h = r->later;
 
-	if (r->later_at > pike__port_monotonic())
+	if (!h || r->later_at > pike__port_monotonic())
 		return;
 	r->later = NULL;
 	if (r->later_ns < LATER_NS_MAX)

@@ -28,6 +28,9 @@ struct pike__poller {
 
 struct pike__reactor {
 	const struct pike__poller *poller;
+	bool heeds;  /* a wait has more to see to than its events: what is said
+			below, or what the poller has put off */
+	bool masked; /* the thread blocks signals that are waited for */
 	struct pike__handle *runnable; /* stopped by their budget */
 	struct pike__handle *later;    /* no edge will tell of them */
 	int64_t later_ns;              /* how long those rest */
@@ -58,18 +61,9 @@ enum pike__outcome pike__reactor_try_grouped(
 int pike__reactor_group_open(struct pike_queue *q, struct pike__group *g);
 void pike__reactor_group_close(struct pike_queue *q, struct pike__group *g);
 
-/* Before the poller waits: goes on with what was stopped, and says how long
- * the wait may last. */
-int64_t pike__reactor_go_on(struct pike_queue *q, int64_t timeout_ns);
-
-static inline int64_t pike__reactor_before(
-    struct pike_queue *q, int64_t timeout_ns)
-{
-	const struct pike__reactor *r = q->backend_state;
-
-	return r->runnable || r->later ? pike__reactor_go_on(q, timeout_ns)
-				       : timeout_ns;
-}
+/* Before a wait when the reactor heeds more than events: goes on with what was
+ * stopped, and says how long the wait may last. */
+int64_t pike__reactor_before(struct pike_queue *q, int64_t timeout_ns);
 /* When ops that rest are tried again, if that is before next. */
 int64_t pike__reactor_next(const struct pike__reactor *r, int64_t next);
 /* For each edge: the handle's name, and PIKE_POLL_ bits. Stale names are
@@ -118,7 +112,7 @@ static inline bool pike__reactor_poured(
 		pike__reactor_pour_otherwise(q, h, (int)index, n);
 		return true;
 	}
-	pike__shot_grouped(q, &h->own, g, index, n);
+	pike__shot_grouped(q, &h->own, index, n);
 	return true;
 }
 
@@ -171,15 +165,7 @@ static inline void pike__reactor_roused(struct pike_queue *q)
 		pike__reactor_signal_deliver(q);
 }
 
-/* After the edges. */
-void pike__reactor_try_later(struct pike_queue *q);
-
-static inline void pike__reactor_after(struct pike_queue *q)
-{
-	const struct pike__reactor *r = q->backend_state;
-
-	if (r->later)
-		pike__reactor_try_later(q);
-}
+/* After the edges of such a wait. */
+void pike__reactor_after(struct pike_queue *q);
 
 #endif

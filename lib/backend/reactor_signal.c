@@ -89,6 +89,13 @@ void pike__reactor_signal_deliver(struct pike_queue *q)
 	}
 }
 
+/* What the next waits have to unblock. */
+static void masked_learn(struct pike__reactor *r)
+{
+	r->masked = pike__signals_masked(r->signals);
+	r->heeds |= r->masked;
+}
+
 static void wake(void *arg)
 {
 	struct pike_queue *q = arg;
@@ -110,6 +117,8 @@ bool pike__reactor_signal_start(
 	error = reactor->signals ? pike__signals_catch(
 				       reactor->signals, slot->op.u.signal.set)
 				 : -PIKE_ENOMEM;
+	if (reactor->signals)
+		masked_learn(reactor);
 	if (error) {
 		*r = (struct pike__result){.res = error, .err = -error};
 		return true;
@@ -152,5 +161,6 @@ bool pike__reactor_signal_cancel(
 	for (struct pike__slot *s = r->waiters; s; s = s->next)
 		kept |= s->op.u.signal.set;
 	pike__signals_release(r->signals, slot->op.u.signal.set & ~kept);
+	masked_learn(r);
 	return true;
 }

@@ -39,12 +39,14 @@ static struct io_uring_sqe *spare_next(struct pike__uring *u)
 		(void **)&u->spare, &u->spare_cap, at + 1, sizeof *u->spare))
 		return NULL;
 	u->spare_count++;
+	u->reactor.heeds = true;
 	return &u->spare[at];
 }
 
 PIKE__COLD struct io_uring_sqe *pike__uring_sqe_any(struct pike__uring *u)
 {
 	pike__uring_enter(u, pike__uring_publish(u), 0, 0, NULL, 0);
+	u->reactor.heeds = true; /* there may be answers */
 	return u->room ? pike__uring_next(u) : spare_next(u);
 }
 
@@ -52,6 +54,7 @@ void pike__uring_push(struct pike__uring *u)
 {
 	int taken;
 
+	u->reactor.heeds = true; /* there may be answers */
 	do {
 		taken = pike__uring_enter(u, pike__uring_publish(u), 0,
 		    IORING_ENTER_GETEVENTS, NULL, 0);
@@ -278,6 +281,8 @@ static const char *ring_open(
 		sq->array[i] = i;
 	u->room = sq->ring_entries;
 	u->tells = p.flags & IORING_SETUP_TASKRUN_FLAG;
+	u->deferred = p.flags & IORING_SETUP_DEFER_TASKRUN;
+	u->reactor.heeds = !u->deferred;
 	/* In a child there is nothing there: it may not use the ring. */
 	if (sys_uring_dontfork(&u->ring))
 		return "madvise";

@@ -81,6 +81,7 @@ struct pike__uring {
 	int64_t ask_at;     /* when they are asked for again */
 	int64_t ask_ns;     /* how long that rests */
 	bool tells;         /* the ring's flags say that there is work */
+	bool deferred;      /* answers come by our own calls alone */
 	int64_t rest_ns;    /* how long to wait until the kernel has memory */
 	bool multishot;     /* one request may have many answers */
 	bool buffer_rings;  /* groups are the kernel's */
@@ -178,18 +179,24 @@ static inline unsigned pike__uring_publish(struct pike__uring *u)
 /* Moves what had found no room into the ring. */
 void pike__uring_spare_move(struct pike__uring *u);
 
-/* The one call that makes room in the ring. */
-static inline int pike__uring_enter(struct pike__uring *u, unsigned n,
-    unsigned least, unsigned flags, void *arg, size_t size)
+/* After a call that may have made room in the ring. */
+static inline void pike__uring_roomy(struct pike__uring *u)
 {
 	const struct io_uring_sq *sq = &u->ring.sq;
-	int taken =
-	    sys_uring_enter(u->ring.ring_fd, n, least, flags, arg, size);
 
 	u->room = sq->ring_entries -
 		  (sq->sqe_tail - io_uring_smp_load_acquire(sq->khead));
-	if (PIKE__SELDOM(u->spare_count))
+	if (u->spare_count)
 		pike__uring_spare_move(u);
+}
+
+static inline int pike__uring_enter(struct pike__uring *u, unsigned n,
+    unsigned least, unsigned flags, void *arg, size_t size)
+{
+	int taken =
+	    sys_uring_enter(u->ring.ring_fd, n, least, flags, arg, size);
+
+	pike__uring_roomy(u);
 	return taken;
 }
 
@@ -274,17 +281,15 @@ static inline bool pike__uring_poured(struct pike_queue *q,
     struct pike__slot *slot, const struct io_uring_cqe *cqe)
 {
 	const unsigned both = IORING_CQE_F_MORE | IORING_CQE_F_BUFFER;
-	struct pike__group *g;
 	struct pike__uring_group *ug;
 
 	if (slot->state != PIKE__STARTED || (cqe->flags & both) != both ||
 	    cqe->res <= 0 || !q->done.shots_left)
 		return false;
-	g = pike__group_of(slot);
-	ug = g->ring;
+	ug = pike__group_of(slot)->ring;
 	ug->inside--;
 	pike__shot_grouped(
-	    q, slot, g, cqe->flags >> IORING_CQE_BUFFER_SHIFT, cqe->res);
+	    q, slot, cqe->flags >> IORING_CQE_BUFFER_SHIFT, cqe->res);
 	return true;
 }
 

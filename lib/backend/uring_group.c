@@ -271,6 +271,7 @@ static void wait_for_buffer(struct pike_queue *q, struct pike__slot *slot)
 	}
 	pike__group_wait(q, g, slot);
 	pike__uring_of(q)->starved = true;
+	pike__uring_of(q)->reactor.heeds = true;
 }
 
 /* Whether an op waits for a buffer where there are some. */
@@ -309,6 +310,7 @@ void pike__uring_feed(struct pike_queue *q)
 			pike__group_next(q, g);
 		u->starved |= g && g->waiting;
 	}
+	u->reactor.heeds |= u->starved;
 }
 
 /* Whether this kernel does not know requests for many. */

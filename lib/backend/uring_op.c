@@ -382,7 +382,7 @@ static void cancel_ask(struct pike__uring *u, const struct pike__slot *slot)
 	struct io_uring_sqe *sqe = pike__uring_sqe(u);
 
 	if (!sqe) {
-		u->lost_cancels = true;
+		u->lost_cancels = u->reactor.heeds = true;
 		u->ask_at = 0;
 		return;
 	}
@@ -427,6 +427,6 @@ void pike__uring_not_found(struct pike_queue *q, struct pike__slot *slot)
 	pike__uring_unsent(q, slot);
 	if (u->lost_cancels)
 		return;
-	u->lost_cancels = true;
+	u->lost_cancels = u->reactor.heeds = true;
 	u->ask_at = pike__time_after(pike__port_monotonic(), u->ask_ns);
 }

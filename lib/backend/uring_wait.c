@@ -29,7 +29,7 @@ _Static_assert(PIKE__OWN_ALARM < EDGES, "own.h's names have a bit each");
 static void poll_lost(struct pike__uring *u, unsigned name)
 {
 	u->lost_polls |= (uint8_t)(1u << name);
-	u->lost_cancels = true;
+	u->lost_cancels = u->reactor.heeds = true;
 	u->ask_at = 0;
 }
 
@@ -159,8 +159,10 @@ PIKE__APART static unsigned take_others(
 	for (; head != tail; head++) {
 		struct io_uring_cqe cqe = cq->cqes[head & cq->ring_mask];
 
-		if (!short_answer(q, &cqe) && !answer(q, &cqe))
+		if (!short_answer(q, &cqe) && !answer(q, &cqe)) {
+			pike__uring_of(q)->reactor.heeds = true;
 			break;
+		}
 	}
 	return head;
 }
@@ -284,7 +286,7 @@ PIKE__APART static int enter_timed(
 	    IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg, sizeof arg);
 }
 
-static inline int enter(struct pike__uring *u, unsigned n, int64_t timeout_ns)
+static int enter(struct pike__uring *u, unsigned n, int64_t timeout_ns)
 {
 	return timeout_ns > 0 ? enter_timed(u, n, timeout_ns)
 			      : pike__uring_enter(u, n, timeout_ns != 0,
@@ -298,6 +300,7 @@ static void rest(struct pike__uring *u, int64_t timeout_ns)
 		timeout_ns = u->rest_ns;
 	if (u->rest_ns < REST_NS_MAX)
 		u->rest_ns *= 2;
+	u->reactor.heeds = true;
 	enter(u, 0, timeout_ns);
 }
 
@@ -338,7 +341,7 @@ PIKE__APART static unsigned ask_nothing(struct pike__uring *u)
 {
 	struct io_uring_sqe *sqe;
 
-	if (!(u->ring.flags & IORING_SETUP_DEFER_TASKRUN))
+	if (!u->deferred)
 		return 0;
 	sqe = pike__uring_next(u);
 	io_uring_prep_nop(sqe);
@@ -347,40 +350,30 @@ PIKE__APART static unsigned ask_nothing(struct pike__uring *u)
 	return pike__uring_publish(u);
 }
 
-static PIKE__WITHIN void wait_once(
+/* No longer than there is nothing to take; where the kernel has nothing to do
+ * either, not at all. */
+static void wait_once(
     struct pike_queue *q, struct pike__uring *u, int64_t timeout_ns)
 {
-	sigset_t before;
-	bool blocked = u->reactor.signals &&
-		       pike__signals_unblock(u->reactor.signals, &before);
 	unsigned n = pike__uring_publish(u);
 
 	if (u->spare_count || any_answer(u))
 		timeout_ns = 0;
-	if (timeout_ns != 0 || n || kernel_calls(u)) {
-		if (q->crowded && !n)
-			n = ask_nothing(u);
-		if (enter(u, n, timeout_ns) < 0)
-			entered(q, u, timeout_ns);
-		else
-			u->rest_ns = PIKE__URING_REST_NS;
-	}
-	if (PIKE__SELDOM(blocked))
-		sys_pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (timeout_ns == 0 && !n && !kernel_calls(u))
+		return;
+	if (q->crowded && !n)
+		n = ask_nothing(u);
+	if (enter(u, n, timeout_ns) < 0)
+		entered(q, u, timeout_ns);
+	else
+		u->rest_ns = PIKE__URING_REST_NS;
 }
 
-/* Whether there is more to heed than the ring. */
-static inline bool any_beside(
-    const struct pike_queue *q, const struct pike__uring *u)
+/* A wait that has an end, or heeds more than the ring. */
+PIKE__APART static void wait_beside(
+    struct pike_queue *q, struct pike__uring *u, int64_t timeout_ns)
 {
-	return (uintptr_t)u->reactor.runnable | (uintptr_t)u->reactor.later |
-	       q->realtime.count | u->lost_cancels | u->starved;
-}
-
-/* A wait that heeds it, and one that has an end. */
-PIKE__COLD static void wait_beside(struct pike_queue *q, int64_t timeout_ns)
-{
-	struct pike__uring *u = pike__uring_of(q);
+	sigset_t before;
 
 	if (q->realtime.count && u->own.clock_fd < 0)
 		pike__own_watch_clock(&u->own, q);
@@ -389,19 +382,48 @@ PIKE__COLD static void wait_beside(struct pike_queue *q, int64_t timeout_ns)
 	timeout_ns = pike__reactor_before(q, timeout_ns);
 	if (u->starved && pike__uring_will_feed(q))
 		timeout_ns = 0;
+	if (u->reactor.masked)
+		pike__signals_unblock(u->reactor.signals, &before);
 	wait_once(q, u, timeout_ns);
+	if (u->reactor.masked)
+		sys_pthread_sigmask(SIG_SETMASK, &before, NULL);
+	u->reactor.heeds |=
+	    !u->deferred || u->lost_cancels || u->starved || u->spare_count;
+}
+
+/*
+ * A wait without end with nothing to heed beside the ring, where there is no
+ * answer yet: of a ring that is deferred none comes unasked. Mostly the kernel
+ * takes all requests that there are.
+ */
+static inline void wait_plainly(struct pike_queue *q, struct pike__uring *u)
+{
+	unsigned n = pike__uring_publish(u);
+	int taken;
+
+	if (q->crowded && !n)
+		n = ask_nothing(u);
+	taken = sys_uring_enter(
+	    u->ring.ring_fd, n, 1, IORING_ENTER_GETEVENTS, NULL, 0);
+	u->room = u->ring.sq.ring_entries;
+	if (taken == (int)n)
+		return;
+	pike__uring_roomy(u);
+	if (taken < 0)
+		entered(q, u, -1);
 }
 
 void pike__uring_wait(struct pike_queue *q, int64_t timeout_ns)
 {
 	struct pike__uring *u = pike__uring_of(q);
 
-	if (PIKE__SELDOM(timeout_ns >= 0 || any_beside(q, u)))
-		wait_beside(q, timeout_ns);
+	if (PIKE__SELDOM(timeout_ns >= 0 || u->reactor.heeds))
+		wait_beside(q, u, timeout_ns);
 	else
-		wait_once(q, u, -1);
+		wait_plainly(q, u);
 	take_answers(q, u);
 	if (PIKE__SELDOM(u->starved))
 		pike__uring_feed(q);
-	pike__reactor_after(q);
+	if (u->reactor.heeds)
+		pike__reactor_after(q);
 }
