@@ -198,9 +198,8 @@ PIKE__COLD static int return_any(
 	if (bad)
 		return bad;
 	g = pike__group_find(q, group);
-	if (!g || !pike__group_is_out(g, buffer))
+	if (!g || !pike__group_in(g, buffer))
 		return -PIKE_EINVAL;
-	g->place[buffer].out = false;
 	if (g->ring)
 		q->backend->group_give(q, g, buffer);
 	else
@@ -218,9 +217,8 @@ int pike_group_return(struct pike_queue *q, uint32_t group, uint32_t buffer)
 	if (!q || !pike__queue_quick(q))
 		return return_any(q, group, buffer);
 	g = pike__group_find(q, group);
-	if (!g || !pike__group_is_out(g, buffer) || g->waiting)
+	if (!g || g->waiting || !pike__group_in(g, buffer))
 		return return_any(q, group, buffer);
-	g->place[buffer].out = false;
 	if (g->ring)
 		return q->backend->group_give(q, g, buffer);
 	pike__group_put(g, buffer);

@@ -53,7 +53,7 @@ static inline struct pike__group *pike__group_of(const struct pike__slot *slot)
 	return slot->op.buf;
 }
 
-static inline char *pike__group_at(const struct pike__group *g, size_t index)
+static inline char *pike__group_at(const struct pike__group *g, uint32_t index)
 {
 	return g->memory + index * g->size;
 }
@@ -73,16 +73,23 @@ static inline void pike__group_put(struct pike__group *g, uint32_t index)
 }
 
 /* A buffer goes out with a result. */
-static inline void pike__group_out(struct pike__group *g, size_t index)
+static inline void pike__group_out(struct pike__group *g, uint32_t index)
 {
 	g->place[index].out = true;
 }
 
-/* Whether there is such a buffer, and the application has it. */
-static inline bool pike__group_is_out(
-    const struct pike__group *g, uint32_t index)
+/* It comes back. False: there is no such buffer, or it was not out. */
+static inline bool pike__group_in(struct pike__group *g, uint32_t index)
 {
-	return index < g->count && g->place[index].out;
+	struct pike__group_place *place;
+
+	if (index >= g->count)
+		return false;
+	place = &g->place[index];
+	if (!place->out)
+		return false;
+	place->out = false;
+	return true;
 }
 
 /* How many bytes of a buffer an op's data may fill, and where they begin. */

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "alloc.h"
+#include "shape.h"
 
 /*
  * Makes room for want elements of size bytes in *array, which has room for
@@ -53,7 +54,7 @@ static inline int64_t pike__name_next(int64_t name)
 {
 	uint64_t next = (uint64_t)name + ((uint64_t)1 << 32);
 
-	if (next >> 63)
+	if (PIKE__SELDOM(next >> 63))
 		next = (uint64_t)PIKE__GENERATION_LEAST << 32 | (uint32_t)name;
 	return (int64_t)next;
 }

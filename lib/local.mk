@@ -31,6 +31,7 @@ pike_core_headers = \
 	lib/op.h \
 	lib/port.h \
 	lib/queue.h \
+	lib/shape.h \
 	lib/slot.h \
 	lib/timer.h
 

@@ -205,12 +205,14 @@ static int queue_open(
 			memcpy(report, q->report, sizeof q->report);
 		memory_close(q);
 		atomic_store(&q->born, PIKE__DEAD);
-		q->quick = q->calm = PIKE__DEAD;
+		q->quick = PIKE__DEAD;
+		pike__stir(q);
 		shell_unuse(q);
 		return error;
 	}
 	atomic_store(&q->born, pike__port_forks);
-	q->quick = q->calm = pike__port_forks;
+	q->quick = pike__port_forks;
+	pike__calm(q);
 	atomic_store(&q->open, true);
 	*out = q;
 	return 0;
@@ -292,7 +294,8 @@ void pike_queue_close(struct pike_queue *q)
 	pike__groups_close(q);
 	q->backend->close(q, error != 0);
 	atomic_store(&q->born, PIKE__DEAD);
-	q->quick = q->calm = PIKE__DEAD;
+	q->quick = PIKE__DEAD;
+	pike__stir(q);
 	memory_close(q);
 	shell_keep(q);
 }

@@ -12,6 +12,7 @@
 #include "handle.h"
 #include "inbox.h"
 #include "port.h"
+#include "shape.h"
 #include "slot.h"
 #include "timer.h"
 
@@ -28,9 +29,10 @@ struct pike_queue {
 
 	/* Read or written by each op. */
 	_Atomic unsigned born; /* pike__port_forks at open; PIKE__DEAD */
-	unsigned quick;   /* as born, or PIKE__DEAD: no short ways, pollable */
-	unsigned calm;    /* as quick, or PIKE__DEAD: not to be just reaped */
-	int32_t patience; /* reaps until the system is asked for more */
+	unsigned quick; /* as born, or PIKE__DEAD: no short ways, pollable */
+	_Atomic unsigned calm; /* as quick, or PIKE__DEAD: not to be just reaped
+				*/
+	int32_t patience;      /* reaps until the system is asked for more */
 	struct pike__handles handles;
 	struct pike__done done;
 	struct pike__slots slots;
@@ -66,20 +68,6 @@ struct pike_queue {
  */
 #define PIKE__PATIENCE 64
 
-/* Rarely called, and kept out of the way of what is often; called often, and
- * kept apart so that its caller needs no stack; part of its caller. */
-#ifdef __GNUC__
-#	define PIKE__COLD              __attribute__((noinline, cold))
-#	define PIKE__APART             __attribute__((noinline))
-#	define PIKE__WITHIN            inline __attribute__((always_inline))
-#	define PIKE__SELDOM(condition) __builtin_expect(!!(condition), 0)
-#else
-#	define PIKE__COLD
-#	define PIKE__APART
-#	define PIKE__WITHIN            inline
-#	define PIKE__SELDOM(condition) (condition)
-#endif
-
 /* 0 when the owning thread may use the queue, else the code that says why not.
  */
 static inline int pike__queue_usable(const struct pike_queue *q)
@@ -101,25 +89,33 @@ static inline bool pike__queue_quick(const struct pike_queue *q)
 }
 
 /*
- * Whether a reap has only the ring of completions to look at: no time runs and
- * no op is paused. Whoever may bring such a thing about says so (pike__stir,
- * pike__calm), so that this is a single comparison.
+ * Whether a reap has only the ring of completions to look at: no time runs, no
+ * op is paused, and nobody has called. Whoever may bring such a thing about
+ * says so (pike__stir, pike__calm), so that this is a single comparison.
  */
 static inline bool pike__queue_calm(const struct pike_queue *q)
 {
-	return q->calm == pike__port_forks;
+	return atomic_load_explicit(&q->calm, memory_order_acquire) ==
+	       pike__port_forks;
 }
 
+/* Callers in other threads stir it too, after their mark was made. */
 static inline void pike__stir(struct pike_queue *q)
 {
-	q->calm = PIKE__DEAD;
+	atomic_store(&q->calm, PIKE__DEAD);
 }
 
+/* What a caller says meanwhile must stand: it is calm first, then the mark is
+ * looked at. */
 static inline void pike__calm(struct pike_queue *q)
 {
 	bool calm = !q->deadlines.count && !q->realtime.count && !q->paused;
 
-	q->calm = calm ? q->quick : PIKE__DEAD;
+	if (calm == pike__queue_calm(q))
+		return;
+	atomic_store(&q->calm, calm ? q->quick : PIKE__DEAD);
+	if (calm && atomic_load(&q->called))
+		pike__stir(q);
 }
 
 /* Whether it is inside pike_queue_close: nobody will reap. */
@@ -270,7 +266,7 @@ static inline bool pike__send_alone_end(
 
 /* One result of a multishot recv from a group, for which there is room. */
 static inline void pike__shot_grouped(struct pike_queue *q,
-    const struct pike__slot *slot, size_t index, int64_t bytes)
+    const struct pike__slot *slot, uint32_t index, int64_t bytes)
 {
 	struct pike_completion *c = pike__done_add(&q->done);
 
@@ -282,7 +278,7 @@ static inline void pike__shot_grouped(struct pike_queue *q,
 	c->err = 0;
 	c->os_error = 0;
 	c->flags = PIKE_MORE | PIKE_BUFFER;
-	c->buffer = (uint32_t)index;
+	c->buffer = index;
 }
 
 /* ---- what the rooms of the core do for each other ---- */

@@ -202,7 +202,7 @@ static unsigned take(
 		n += take_posts(q, out + n, max - n);
 	q->posts_first = !q->posts_first;
 	if (pike__inbox_any(&q->inbox))
-		atomic_store(&q->called, true);
+		atomic_store(&q->called, true); /* not calm until it is gone */
 	return n;
 }
 
@@ -296,20 +296,6 @@ PIKE__COLD static int reap_any(struct pike_queue *q,
 	return n;
 }
 
-/* Of a calm queue, a single shot: nearly always bytes in a buffer. */
-PIKE__APART static int give_shot(
-    struct pike_queue *q, struct pike_completion *out, unsigned max)
-{
-	struct pike__done *d = &q->done;
-
-	if (!(d->first->flags & PIKE_BUFFER))
-		return (int)take_done(q, out, max);
-	*out = *d->first;
-	d->first = d->next;
-	d->shots_left++;
-	return 1;
-}
-
 /* What a calm queue gives: nearly always one completion, or as many as there
  * are connections. If there is none it waits, like its caller. */
 static inline int give(
@@ -320,11 +306,14 @@ static inline int give(
 	if (d->first + 1 != d->next)
 		return pike__done_any(d) ? (int)take_done(q, out, max)
 					 : reap_any(q, out, max, -1);
-	if (d->first->flags & PIKE_MORE)
-		return give_shot(q, out, max);
+	if (!(d->first->flags & PIKE_MORE))
+		d->room++;
+	else if (d->first->flags & PIKE_BUFFER)
+		d->shots_left++;
+	else
+		return (int)take_done(q, out, max);
 	*out = *d->first;
 	d->first = d->next;
-	d->room++;
 	return 1;
 }
 
@@ -333,7 +322,7 @@ PIKE__APART static int reap_waiting(
     struct pike_queue *q, struct pike_completion *out, unsigned max)
 {
 	wait_for_events(q, -1);
-	if (called(q) || !pike__queue_calm(q))
+	if (!pike__queue_calm(q))
 		return reap_any(q, out, max, -1);
 	return give(q, out, max);
 }
@@ -341,14 +330,14 @@ PIKE__APART static int reap_waiting(
 int pike_reap(struct pike_queue *q, struct pike_completion *out, unsigned max,
     int64_t timeout_ns)
 {
-	if (!q || !out || max - 1 >= INT_MAX || timeout_ns < -1 || called(q) ||
-	    !pike__queue_calm(q))
+	if (!q || !out || max - 1 >= INT_MAX || !pike__queue_calm(q))
 		return reap_any(q, out, max, timeout_ns);
 	if (!pike__done_any(&q->done))
 		return timeout_ns == -1 ? reap_waiting(q, out, max)
 					: reap_any(q, out, max, timeout_ns);
-	return --q->patience < 0 ? reap_any(q, out, max, timeout_ns)
-				 : give(q, out, max);
+	if (timeout_ns < -1 || --q->patience < 0)
+		return reap_any(q, out, max, timeout_ns);
+	return give(q, out, max);
 }
 
 /* ---- from other threads and from signal handlers ---- */
@@ -375,6 +364,7 @@ static void leave(struct pike_queue *q)
 static void call(struct pike_queue *q)
 {
 	atomic_store(&q->called, true);
+	pike__stir(q);
 	if (atomic_load(&q->asleep) && atomic_exchange(&q->asleep, false))
 		q->backend->wake(q);
 }
@@ -417,7 +407,8 @@ pike_fd pike_pollable(struct pike_queue *q)
 	fd = q->backend->pollable(q);
 	if (fd >= 0) {
 		q->pollable = true;
-		q->quick = q->calm = PIKE__DEAD;
+		q->quick = PIKE__DEAD;
+		pike__stir(q);
 		atomic_store(&q->asleep, true);
 		pike__show(q);
 	}

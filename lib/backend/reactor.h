@@ -98,7 +98,7 @@ static inline bool pike__reactor_poured(
     struct pike_queue *q, struct pike__handle *h)
 {
 	struct pike__group *g = pike__group_of(&h->own);
-	size_t index;
+	uint32_t index;
 	ssize_t n;
 
 	if (!g->free_count || !q->done.shots_left)

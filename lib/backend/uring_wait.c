@@ -413,6 +413,13 @@ static inline void wait_plainly(struct pike_queue *q, struct pike__uring *u)
 		entered(q, u, -1);
 }
 
+PIKE__COLD static void after(struct pike_queue *q, struct pike__uring *u)
+{
+	if (u->starved)
+		pike__uring_feed(q);
+	pike__reactor_after(q);
+}
+
 void pike__uring_wait(struct pike_queue *q, int64_t timeout_ns)
 {
 	struct pike__uring *u = pike__uring_of(q);
@@ -422,8 +429,6 @@ void pike__uring_wait(struct pike_queue *q, int64_t timeout_ns)
 	else
 		wait_plainly(q, u);
 	take_answers(q, u);
-	if (PIKE__SELDOM(u->starved))
-		pike__uring_feed(q);
-	if (u->reactor.heeds)
-		pike__reactor_after(q);
+	if (PIKE__SELDOM(u->reactor.heeds))
+		after(q, u);
 }
