@@ -14,7 +14,7 @@ static bool done_make(struct pike__done *d, uint32_t cap)
 	if (!d->base)
 		return false;
 	d->next = d->first = d->base;
-	d->end = d->base + cap + 1;
+	d->end = d->last = d->base + cap + 1;
 	d->cap = cap;
 	return true;
 }
@@ -52,6 +52,19 @@ uint32_t pike__done_take(
 		d->first = d->base + (n - part);
 	}
 	return n;
+}
+
+uint32_t pike__done_return(
+    struct pike__done *d, const struct pike_completion *out, uint32_t max)
+{
+	struct pike_completion *next = d->next;
+
+	pike__done_restore(d);
+	if ((uintptr_t)next - (uintptr_t)d->base >=
+	    (uintptr_t)d->last - (uintptr_t)d->base)
+		return (uint32_t)(next - out);
+	d->next = next; /* out is full, and here are the others */
+	return max;
 }
 
 bool pike__done_grow(struct pike__done *d)

@@ -15,12 +15,14 @@ struct pike__done {
 	struct pike_completion *next;  /* filled next */
 	struct pike_completion *first; /* the oldest, or next: there is none */
 	struct pike_completion *base;
-	struct pike_completion *end; /* one place is never filled */
-	int32_t room;                /* ops that may still be accepted */
-	uint32_t cap;                /* places that may be filled */
-	uint32_t shots_left;         /* shots that may still be given */
-	uint32_t shots_max;          /* the others of these are in the ring */
-	uint32_t shots_told;         /* those there that are not a buffer's */
+	struct pike_completion *end;  /* from where it goes on at base */
+	struct pike_completion *last; /* the ring's own end; one place is never
+					 filled */
+	int32_t room;                 /* ops that may still be accepted */
+	uint32_t cap;                 /* places that may be filled */
+	uint32_t shots_left;          /* shots that may still be given */
+	uint32_t shots_max;           /* the others of these are in the ring */
+	uint32_t shots_told;          /* those there that are not a buffer's */
 };
 
 /* ops places for ops and shots for shots; false when out of memory. */
@@ -56,6 +58,35 @@ static inline uint32_t pike__done_count(const struct pike__done *d)
 
 	return (uint32_t)n + (n < 0 ? d->cap + 1 : 0);
 }
+
+/*
+ * A reap that waits lends its memory to the ring, which is empty: what comes is
+ * written there at once, and what is more than max in the ring as ever.
+ */
+static inline void pike__done_lend(
+    struct pike__done *d, struct pike_completion *out, uint32_t max)
+{
+	d->next = out;
+	d->end = out + max;
+}
+
+/* Whether just one has come there. */
+static inline bool pike__done_lent_one(
+    const struct pike__done *d, const struct pike_completion *out)
+{
+	return d->next == out + 1;
+}
+
+/* Takes the ring back, in which there is nothing. */
+static inline void pike__done_restore(struct pike__done *d)
+{
+	d->next = d->first = d->base;
+	d->end = d->last;
+}
+
+/* The same whatever has come: how many are in out. */
+uint32_t pike__done_return(
+    struct pike__done *d, const struct pike_completion *out, uint32_t max);
 
 /* Moves up to max of the oldest to out, in order. */
 uint32_t pike__done_take(

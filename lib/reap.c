@@ -161,20 +161,40 @@ PIKE__APART static uint32_t shots_among(
 	return shots;
 }
 
-/* Shots that were given out have left their places to others. Mostly it is all
- * that there are. */
-PIKE__APART static unsigned take_done(
-    struct pike_queue *q, struct pike_completion *out, unsigned max)
+/* What was given out has left its places to others. Mostly these are all the
+ * shots that there are. */
+static void given(
+    struct pike_queue *q, const struct pike_completion *out, unsigned n)
 {
 	struct pike__done *d = &q->done;
-	unsigned n = pike__done_take(d, out, max);
 	uint32_t shots = pike__done_shots(d);
 
 	if (shots && (d->shots_told || pike__done_any(d)))
 		shots = shots_among(q, out, n);
 	d->shots_left += shots;
 	d->room += (int32_t)(n - shots);
+}
+
+PIKE__APART static unsigned take_done(
+    struct pike_queue *q, struct pike_completion *out, unsigned max)
+{
+	unsigned n = pike__done_take(&q->done, out, max);
+
+	given(q, out, n);
 	return n;
+}
+
+/* The same for a single one: false for a shot that may be waited for. */
+static inline bool given_one(
+    struct pike_queue *q, const struct pike_completion *out)
+{
+	if (!(out->flags & PIKE_MORE))
+		q->done.room++;
+	else if (out->flags & PIKE_BUFFER)
+		q->done.shots_left++;
+	else
+		return false;
+	return true;
 }
 
 /* Whether something was posted, or the queue was woken, that the owner has not
@@ -296,35 +316,33 @@ PIKE__COLD static int reap_any(struct pike_queue *q,
 	return n;
 }
 
-/* What a calm queue gives: nearly always one completion, or as many as there
- * are connections. If there is none it waits, like its caller. */
-static inline int give(
+/* The end of a wait that was not for a single completion. */
+PIKE__APART static int reap_lent(
     struct pike_queue *q, struct pike_completion *out, unsigned max)
 {
-	struct pike__done *d = &q->done;
+	unsigned n = pike__done_return(&q->done, out, max);
 
-	if (d->first + 1 != d->next)
-		return pike__done_any(d) ? (int)take_done(q, out, max)
-					 : reap_any(q, out, max, -1);
-	if (!(d->first->flags & PIKE_MORE))
-		d->room++;
-	else if (d->first->flags & PIKE_BUFFER)
-		d->shots_left++;
-	else
-		return (int)take_done(q, out, max);
-	*out = *d->first;
-	d->first = d->next;
-	return 1;
+	if (!n)
+		return reap_any(q, out, max, -1);
+	given(q, out, n);
+	if (!pike__queue_calm(q)) {
+		woken(q);
+		pike__calm(q);
+	}
+	return (int)n;
 }
 
-/* Waits without end for something to give. */
+/* Waits without end for something to give, which comes to out by itself. */
 PIKE__APART static int reap_waiting(
     struct pike_queue *q, struct pike_completion *out, unsigned max)
 {
+	pike__done_lend(&q->done, out, max);
 	wait_for_events(q, -1);
-	if (!pike__queue_calm(q))
-		return reap_any(q, out, max, -1);
-	return give(q, out, max);
+	if (!pike__done_lent_one(&q->done, out) || !pike__queue_calm(q) ||
+	    !given_one(q, out))
+		return reap_lent(q, out, max);
+	pike__done_restore(&q->done);
+	return 1;
 }
 
 int pike_reap(struct pike_queue *q, struct pike_completion *out, unsigned max,
@@ -337,7 +355,11 @@ int pike_reap(struct pike_queue *q, struct pike_completion *out, unsigned max,
 					: reap_any(q, out, max, timeout_ns);
 	if (timeout_ns < -1 || --q->patience < 0)
 		return reap_any(q, out, max, timeout_ns);
-	return give(q, out, max);
+	if (q->done.first + 1 != q->done.next || !given_one(q, q->done.first))
+		return (int)take_done(q, out, max);
+	*out = *q->done.first;
+	q->done.first = q->done.next;
+	return 1;
 }
 
 /* ---- from other threads and from signal handlers ---- */
