@@ -21,11 +21,14 @@ enum {
 	PIKE__BUSY = 0x02,     /* ops wait in it */
 	PIKE__FAILED = 0x04,   /* error is set */
 	PIKE__SPECIAL = 0x08,  /* not a plain stream socket */
-	PIKE__ARMED = 0x10,    /* of READS: the next edge will be told */
+	PIKE__ARMED = 0x10,    /* of READS: the next edge will be told, and
+				  a short read means empty until then */
 	PIKE__PARKED = 0x20,   /* of READS: a recv waits aside, see below */
 	PIKE__ATTENDED = 0x40, /* of READS: ops are pending on the handle */
 	PIKE__POURS = 0x80,    /* of READS: see below */
-	PIKE__NATIVE = 0x100   /* the backend takes plain ops without a try */
+	PIKE__NATIVE = 0x100,  /* the backend takes plain ops without a try */
+	PIKE__LOST = 0x200     /* of POLLS: edges were told, and shall be again
+				*/
 };
 
 struct pike__lane {

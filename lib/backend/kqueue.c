@@ -39,7 +39,7 @@ static int kqueue_arm(struct pike_queue *q, struct pike__handle *h)
 		return ENOMEM;
 	k->fresh[k->fresh_count++] = h->self;
 	/* No event tells of urgent data, at which reads stop. */
-	h->flags &= (uint16_t)~PIKE__DRAINS;
+	pike__reactor_no_drain(h);
 	return 0;
 }
 

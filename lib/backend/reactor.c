@@ -107,7 +107,8 @@ static bool armed(
 	if (!err) {
 		*r = (struct pike__result){0};
 		h->flags |= PIKE__REGISTERED;
-		h->lane[PIKE__READS].state |= PIKE__ARMED;
+		if (h->flags & PIKE__DRAINS)
+			h->lane[PIKE__READS].state |= PIKE__ARMED;
 		return true;
 	}
 	result_refused(slot, err, r);
@@ -358,7 +359,7 @@ void pike__reactor_event_any(
 	/* After a hang-up there may be no further edge, and urgent data ends
 	 * a read early. */
 	if (events & (over | PIKE_POLL_RDHUP | PIKE_POLL_PRI))
-		h->flags &= (uint16_t)~PIKE__DRAINS;
+		pike__reactor_no_drain(h);
 	/* First the writes: a connect under way has to learn of its end by
 	 * itself, and reads go on when it has. */
 	if (events & (over | PIKE_POLL_OUT)) {

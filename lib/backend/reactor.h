@@ -92,6 +92,13 @@ PIKE__COLD void pike__reactor_recv_otherwise(
 PIKE__COLD void pike__reactor_pour_otherwise(
     struct pike_queue *q, struct pike__handle *h, int index, int64_t n);
 
+/* From now on a short read does not mean that nothing is left. */
+static inline void pike__reactor_no_drain(struct pike__handle *h)
+{
+	h->flags &= (uint16_t)~PIKE__DRAINS;
+	h->lane[PIKE__READS].state &= ~PIKE__ARMED;
+}
+
 /* One result of the multishot recv that POURS is about. False: nothing was
  * done, as there was no room for it. */
 static inline bool pike__reactor_poured(
@@ -107,8 +114,7 @@ static inline bool pike__reactor_poured(
 	index = g->place[--g->free_count].free;
 	n = sys_recv(
 	    (int)h->fd, pike__group_at(g, index), h->own.op.len, MSG_DONTWAIT);
-	if (n <= 0 || PIKE__SELDOM((size_t)n == h->own.op.len ||
-				   !(h->flags & PIKE__DRAINS))) {
+	if (n <= 0 || PIKE__SELDOM((size_t)n == h->own.op.len)) {
 		pike__reactor_pour_otherwise(q, h, (int)index, n);
 		return true;
 	}
@@ -119,7 +125,7 @@ static inline bool pike__reactor_poured(
 /*
  * Nearly every edge says that a connection can be read, and written as ever,
  * where one recv waits and nothing else: true when this was such a one. A recv
- * that was short has emptied the socket, if nothing speaks against it.
+ * that was short has emptied the socket.
  */
 static PIKE__WITHIN bool pike__reactor_received(
     struct pike_queue *q, pike_handle name, unsigned events)
@@ -142,8 +148,7 @@ static PIKE__WITHIN bool pike__reactor_received(
 		return true;
 	}
 	pike__finish_parked(q, h, n);
-	if (PIKE__SELDOM(
-		(size_t)n == h->own.op.len || !(h->flags & PIKE__DRAINS)))
+	if (PIKE__SELDOM((size_t)n == h->own.op.len))
 		h->lane[PIKE__READS].state |= PIKE__READY;
 	return true;
 }

@@ -45,6 +45,7 @@ static void edge(struct pike_queue *q, const struct io_uring_cqe *cqe)
 	if (!(cqe->flags & IORING_CQE_F_MORE) && events >= 0 &&
 	    (h->flags & PIKE__REGISTERED) && pike__uring_edges(q, h)) {
 		h->flags &= (uint16_t)~PIKE__REGISTERED;
+		h->lane[PIKE__POLLS].state |= PIKE__LOST;
 		poll_lost(pike__uring_of(q), EDGES);
 	}
 	/* What is told is what wakes whoever waits: any data wakes those who
@@ -192,16 +193,18 @@ static bool asks_again(struct pike_queue *q, struct pike__slot *slot)
 	return true;
 }
 
-/* Of a handle whose poll was lost something is still said to be armed. */
 static void edges_again(struct pike_queue *q, struct pike__handle *h)
 {
-	if (h->self != h->name || (h->flags & PIKE__REGISTERED) ||
-	    !(h->lane[PIKE__READS].state & PIKE__ARMED))
+	uint32_t *state = &h->lane[PIKE__POLLS].state;
+
+	if (h->self != h->name || !(*state & PIKE__LOST))
 		return;
-	if (pike__uring_edges(q, h))
+	if (!(h->flags & PIKE__REGISTERED) && pike__uring_edges(q, h)) {
 		poll_lost(pike__uring_of(q), EDGES);
-	else
-		h->flags |= PIKE__REGISTERED;
+		return;
+	}
+	h->flags |= PIKE__REGISTERED;
+	*state &= ~PIKE__LOST;
 }
 
 static void polls_again(struct pike_queue *q)
