@@ -36,9 +36,7 @@ static void server_on_data(
 	send.len = (size_t)done->res;
 	send.addr = (struct pike_addr *)(void *)buffer;
 	send.user_data = &parts[done->buffer];
-	pike_id id = pike_submit(queue, &send);
-	if (__builtin_expect(id < 0, 0))
-		queue_check(id, "sendto");
+	queue_check(pike_submit(queue, &send), "sendto");
 }
 
 static void server_on_completion(
@@ -51,7 +49,7 @@ static void server_on_completion(
 		/* A datagram that could not be sent is lost, as on its way. */
 		pike_group_return(queue, group, (uint32_t)part);
 		return;
-	} else if (queue_on_signal(done)) {
+	} else if (queue_on_signal(queue, done)) {
 		return;
 	}
 	if (__builtin_expect(!(done->flags & PIKE_MORE), 0)) {
@@ -70,12 +68,11 @@ int main(int argc, char **argv)
 	group = queue_group(queue, &memory);
 	send.handle = handle;
 	server_receive(queue);
-	while (!queue_stopping) {
+	for (;;) {
 		int n = pike_reap(queue, done, SERVER_BATCH, -1);
-		queue_check(n, "pike_reap");
-		for (int i = 0; i < n; i++)
-			server_on_completion(queue, &done[i]);
+		if (n < 0)
+			queue_die(n, "pike_reap");
+		for (struct pike_completion *one = done; n > 0; one++, n--)
+			server_on_completion(queue, one);
 	}
-	pike_queue_close(queue);
-	return 0;
 }

@@ -94,7 +94,7 @@ __attribute__((noinline)) static void server_on_other(
     struct pike_queue *queue, const struct pike_completion *done)
 {
 	struct pike_op *op = done->user_data;
-	if (queue_on_signal(done))
+	if (queue_on_signal(queue, done))
 		return;
 	switch (op->opcode) {
 	case PIKE_ACCEPT:
@@ -125,15 +125,15 @@ static void server_on_completion(
 		server_on_other(queue, done);
 }
 
-static void server_run(struct pike_queue *queue)
+static _Noreturn void server_run(struct pike_queue *queue)
 {
 	struct pike_completion done[SERVER_BATCH];
-	while (!queue_stopping) {
+	for (;;) {
 		int n = pike_reap(queue, done, SERVER_BATCH, -1);
 		if (n < 0)
-			queue_check(n, "pike_reap");
-		for (int i = 0; i < n; i++)
-			server_on_completion(queue, &done[i]);
+			queue_die(n, "pike_reap");
+		for (struct pike_completion *one = done; n > 0; one++, n--)
+			server_on_completion(queue, one);
 	}
 }
 
@@ -151,6 +151,4 @@ int main(int argc, char **argv)
 	};
 	queue_check(pike_submit(queue, &accept), "accept");
 	server_run(queue);
-	pike_queue_close(queue);
-	return 0;
 }

@@ -2,7 +2,9 @@
 /*
  * The TCP echo with pike and a group of buffers: one op a connection receives
  * every message into whichever buffer is free, and the end of the send gives
- * the buffer back.  A connection that only waits holds none.
+ * the buffer back.  A connection that only waits holds none.  The sends of a
+ * buffer differ in handle and length only: there is an op for each buffer, and
+ * its user_data is the buffer's number.
  */
 #include "queue.h"
 
@@ -16,24 +18,30 @@ enum {
 struct peer {
 	struct pike_op op; /* to receive, and at last to close */
 	pike_id receive;
-	unsigned sends;
+	unsigned pending; /* its receive, and its sends */
 	int receiving;
 	int stopped; /* by us, for a while */
 	int ended;
 	struct peer *next_free;
 };
 
-/* What a buffer is out for: the user_data of its send. */
-struct part {
-	struct peer *peer;
-};
-
 static struct peer *peers_free;
-static struct part parts[SERVER_GROUP_BUFFERS];
-static char *memory;
 static uint32_t group;
-/* For all peers: an op is copied. */
-static struct pike_op send = {.opcode = PIKE_SEND, .flags = PIKE_ALL};
+/* Of each buffer: its send, and whose data are in it. */
+static struct pike_op sends[SERVER_GROUP_BUFFERS];
+static struct peer *peers[SERVER_GROUP_BUFFERS];
+
+static void sends_prepare(char *memory)
+{
+	for (uintptr_t i = 0; i < SERVER_GROUP_BUFFERS; i++) {
+		sends[i] = (struct pike_op){
+		    .opcode = PIKE_SEND,
+		    .flags = PIKE_ALL,
+		    .buf = memory + i * SERVER_GROUP_BUFFER,
+		    .user_data = (void *)i,
+		};
+	}
+}
 
 static struct peer *peer_new(void)
 {
@@ -56,6 +64,7 @@ static void peer_receive(struct pike_queue *queue, struct peer *peer)
 	peer->receive = pike_submit(queue, &peer->op);
 	queue_check(peer->receive, "recv");
 	peer->receiving = 1;
+	peer->pending++;
 }
 
 static void peer_open(struct pike_queue *queue, pike_handle handle)
@@ -101,38 +110,33 @@ __attribute__((noinline)) static void peer_on_end(struct pike_queue *queue,
 	peer->receiving = 0;
 	if (done->res <= 0 && done->err != PIKE_ECANCELED)
 		peer->ended = 1;
-	if (!peer->sends)
+	if (--peer->pending == 0)
 		peer_go_on(queue, peer);
 }
 
 static void peer_on_data(struct pike_queue *queue, struct peer *peer,
     const struct pike_completion *done)
 {
-	struct part *part = &parts[done->buffer];
-	part->peer = peer;
-	peer->sends++;
-	send.handle = peer->op.handle;
-	send.buf = memory + (size_t)done->buffer * SERVER_GROUP_BUFFER;
-	send.len = (size_t)done->res;
-	send.user_data = part;
-	pike_id id = pike_submit(queue, &send);
-	if (__builtin_expect(id < 0, 0))
-		queue_check(id, "send");
-	if (__builtin_expect(peer->sends > SENDS_MAX, 0))
+	struct pike_op *send = &sends[done->buffer];
+	peers[done->buffer] = peer;
+	send->handle = peer->op.handle;
+	send->len = (size_t)done->res;
+	peer->pending++;
+	queue_check(pike_submit(queue, send), "send");
+	if (__builtin_expect(peer->pending > SENDS_MAX + 1, 0))
 		peer_stop(queue, peer, 0);
 	if (__builtin_expect(!(done->flags & PIKE_MORE), 0))
 		peer_on_end(queue, peer, done);
 }
 
-static void part_on_sent(struct pike_queue *queue, struct part *part,
+static void peer_on_sent(struct pike_queue *queue, uintptr_t buffer,
     const struct pike_completion *done)
 {
-	struct peer *peer = part->peer;
-	pike_group_return(queue, group, (uint32_t)(part - parts));
-	peer->sends--;
+	struct peer *peer = peers[buffer];
+	pike_group_return(queue, group, (uint32_t)buffer);
 	if (__builtin_expect(done->err, 0))
 		peer_stop(queue, peer, 1);
-	if (__builtin_expect(!peer->receiving && !peer->sends, 0))
+	if (__builtin_expect(--peer->pending == 0, 0))
 		peer_go_on(queue, peer);
 }
 
@@ -141,7 +145,7 @@ __attribute__((noinline)) static void server_on_other(
     struct pike_queue *queue, const struct pike_completion *done)
 {
 	struct pike_op *op = done->user_data;
-	if (queue_on_signal(done))
+	if (queue_on_signal(queue, done))
 		return;
 	switch (op->opcode) {
 	case PIKE_ACCEPT:
@@ -163,8 +167,8 @@ static void server_on_completion(
 	uintptr_t data = (uintptr_t)done->user_data;
 	if (done->flags & PIKE_BUFFER)
 		peer_on_data(queue, done->user_data, done);
-	else if (data - (uintptr_t)parts < sizeof(parts))
-		part_on_sent(queue, done->user_data, done);
+	else if (data < SERVER_GROUP_BUFFERS)
+		peer_on_sent(queue, data, done);
 	else
 		server_on_other(queue, done);
 }
@@ -174,10 +178,12 @@ int main(int argc, char **argv)
 	struct server_options options;
 	struct pike_completion done[SERVER_BATCH];
 	pike_handle listener;
+	char *memory;
 	server_options_read(&options, argc, argv);
 	struct pike_queue *queue =
 	    queue_open(&options, PIKE_SOCK_STREAM, &listener);
 	group = queue_group(queue, &memory);
+	sends_prepare(memory);
 	struct pike_op accept = {
 	    .opcode = PIKE_ACCEPT,
 	    .flags = PIKE_MULTISHOT,
@@ -185,12 +191,11 @@ int main(int argc, char **argv)
 	    .user_data = &accept,
 	};
 	queue_check(pike_submit(queue, &accept), "accept");
-	while (!queue_stopping) {
+	for (;;) {
 		int n = pike_reap(queue, done, SERVER_BATCH, -1);
-		queue_check(n, "pike_reap");
-		for (int i = 0; i < n; i++)
-			server_on_completion(queue, &done[i]);
+		if (n < 0)
+			queue_die(n, "pike_reap");
+		for (struct pike_completion *one = done; n > 0; one++, n--)
+			server_on_completion(queue, one);
 	}
-	pike_queue_close(queue);
-	return 0;
 }

@@ -15,14 +15,11 @@ static struct pike_op stop = {
 		    PIKE_SIGNAL_BIT(PIKE_SIGINT) |
 		    PIKE_SIGNAL_BIT(PIKE_SIGUSR1),
 };
-int queue_stopping;
 
-void queue_check(int64_t code, const char *what)
+_Noreturn void queue_die(int64_t code, const char *what)
 {
-	if (code < 0) {
-		fprintf(stderr, "%s: %s\n", what, pike_error_text(code));
-		exit(1);
-	}
+	fprintf(stderr, "%s: %s\n", what, pike_error_text(code));
+	exit(1);
 }
 
 /* 0 with a C library that does not tell. */
@@ -69,16 +66,18 @@ struct pike_queue *queue_open(
 	return queue;
 }
 
-int queue_on_signal(const struct pike_completion *done)
+int queue_on_signal(
+    struct pike_queue *queue, const struct pike_completion *done)
 {
 	if (done->user_data != &stop)
 		return 0;
 	queue_check(done->res, "signal");
-	if (done->res == PIKE_SIGUSR1)
+	if (done->res == PIKE_SIGUSR1) {
 		heap_print();
-	else
-		queue_stopping = 1;
-	return 1;
+		return 1;
+	}
+	pike_queue_close(queue);
+	exit(0);
 }
 
 void *queue_memory(size_t size)
