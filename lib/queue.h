@@ -264,13 +264,13 @@ static inline bool pike__send_alone_end(
 	return true;
 }
 
-/* One result of a multishot recv from a group, for which there is room. */
+/* One result of a multishot recv from a group, for which there is room. Its
+ * buffer is out. */
 static inline void pike__shot_grouped(struct pike_queue *q,
     const struct pike__slot *slot, uint32_t index, int64_t bytes)
 {
 	struct pike_completion *c = pike__done_add(&q->done);
 
-	pike__group_out(pike__group_of(slot), index);
 	q->done.shots_left--;
 	c->user_data = slot->op.user_data;
 	c->id = slot->id;

@@ -112,6 +112,7 @@ static inline bool pike__reactor_poured(
 		return false;
 	h->lane[PIKE__WRITES].state |= PIKE__READY;
 	index = g->place[--g->free_count].free;
+	pike__group_out(g, index); /* mostly, and with nothing to remember */
 	n = sys_recv(
 	    (int)h->fd, pike__group_at(g, index), h->own.op.len, MSG_DONTWAIT);
 	if (n <= 0 || PIKE__SELDOM((size_t)n == h->own.op.len)) {

@@ -69,6 +69,7 @@ void pike__reactor_pour_otherwise(
 	size_t moved = 0;
 	bool done;
 
+	pike__group_in(g, (uint32_t)index);
 	h->lane[PIKE__READS].state &= ~PIKE__POURS;
 	h->lane[PIKE__READS].state |= PIKE__READY;
 	done = pike__posix_transferred(q, h, &op, n, &moved, &r);

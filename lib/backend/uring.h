@@ -281,15 +281,18 @@ static inline bool pike__uring_poured(struct pike_queue *q,
     struct pike__slot *slot, const struct io_uring_cqe *cqe)
 {
 	const unsigned both = IORING_CQE_F_MORE | IORING_CQE_F_BUFFER;
+	uint32_t index = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
+	struct pike__group *g;
 	struct pike__uring_group *ug;
 
 	if (slot->state != PIKE__STARTED || (cqe->flags & both) != both ||
 	    cqe->res <= 0 || !q->done.shots_left)
 		return false;
-	ug = pike__group_of(slot)->ring;
+	g = pike__group_of(slot);
+	ug = g->ring;
 	ug->inside--;
-	pike__shot_grouped(
-	    q, slot, cqe->flags >> IORING_CQE_BUFFER_SHIFT, cqe->res);
+	pike__group_out(g, index);
+	pike__shot_grouped(q, slot, index, cqe->res);
 	return true;
 }
 
