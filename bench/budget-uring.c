@@ -106,12 +106,12 @@ void budget_uring(void)
 	uring_datagrams(1, 100, 1.01);
 	uring_datagrams(DATAGRAMS, 20, 0.05);
 	if (budget_instructions_possible()) {
-		uring_instructions("uring-echo", "pike-echo", 1, 10, 520);
-		uring_instructions("uring-echo", "pike-echo", 50, 2, 360);
+		uring_instructions("uring-echo", "pike-echo", 1, 10, 465);
+		uring_instructions("uring-echo", "pike-echo", 50, 2, 335);
 		uring_instructions(
-		    "uring-multishot", "pike-multishot", 1, 10, 530);
+		    "uring-multishot", "pike-multishot", 1, 10, 450);
 		uring_instructions(
-		    "uring-multishot", "pike-multishot", 50, 2, 350);
+		    "uring-multishot", "pike-multishot", 50, 2, 327);
 	}
 	budget_idle("pike-multishot", 0);
 }
