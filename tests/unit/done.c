@@ -31,6 +31,8 @@ static void model_add(struct model *m)
 	struct pike_completion *c = pike__done_add(&m->done);
 
 	memset(c, 0, sizeof *c);
+	UNIT_CHECK(m->done.end != m->done.last ||
+		   (m->done.next >= m->done.base && c < m->done.last));
 	c->id = m->last++;
 	c->res = -c->id;
 	c->user_data = m;
@@ -51,6 +53,27 @@ static void model_take(struct model *m, uint32_t max)
 		UNIT_EQ(out[i].id, m->first);
 		UNIT_EQ(out[i].res, -m->first);
 		UNIT_CHECK(out[i].user_data == m);
+		m->first++;
+	}
+	UNIT_EQ(out[want].id, -1);
+	UNIT_EQ(pike__done_count(&m->done), (uint32_t)(m->last - m->first));
+}
+
+/* Adds so many while memory for max is lent. */
+static void model_lend(struct model *m, uint32_t max, uint32_t fill)
+{
+	static struct pike_completion out[MODEL + 1];
+	uint32_t want = fill < max ? fill : max;
+
+	out[want].id = -1;
+	pike__done_lend(&m->done, out, max);
+	for (uint32_t i = 0; i < fill; i++)
+		model_add(m);
+	UNIT_EQ(pike__done_lent_one(&m->done, out), fill == 1 && max > 1);
+	UNIT_EQ(pike__done_return(&m->done, out, max), want);
+	UNIT_CHECK(m->done.end == m->done.last);
+	for (uint32_t i = 0; i < want; i++) {
+		UNIT_EQ(out[i].id, m->first);
 		m->first++;
 	}
 	UNIT_EQ(out[want].id, -1);
@@ -90,6 +113,35 @@ START_TEST(done_wraps_at_each_place)
 		}
 		model_add(&m);
 		model_take(&m, 1);
+	}
+	pike__done_free(&m.done);
+}
+END_TEST
+
+/* Wherever the empty ring stands, what is lent is filled first, and the ring
+ * goes on; after that all is as ever. */
+START_TEST(done_fills_what_is_lent)
+{
+	enum {
+		CAP = 5
+	};
+	struct model m;
+
+	model_open(&m, CAP - 1, 1);
+	for (uint32_t start = 0; start <= CAP; start++) {
+		for (uint32_t max = 1; max <= CAP + 2; max++) {
+			for (uint32_t fill = 0; fill <= CAP; fill++) {
+				for (uint32_t i = 0; i < start; i++) {
+					model_add(&m);
+					model_take(&m, 1);
+				}
+				model_lend(&m, max, fill);
+				model_take(&m, 1);
+				while (pike__done_count(&m.done) < CAP)
+					model_add(&m);
+				model_take(&m, CAP);
+			}
+		}
 	}
 	pike__done_free(&m.done);
 }
@@ -187,4 +239,5 @@ START_TEST(done_without_memory)
 END_TEST
 
 UNIT_MAIN("done", done_gives_in_order, done_wraps_at_each_place,
-    done_grows_at_each_place, done_is_a_queue, done_without_memory)
+    done_fills_what_is_lent, done_grows_at_each_place, done_is_a_queue,
+    done_without_memory)

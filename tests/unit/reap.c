@@ -76,6 +76,44 @@ START_TEST(reap_goes_on_after_an_early_end)
 }
 END_TEST
 
+/* Whatever the room that the caller has, and one wait brings. */
+START_TEST(a_wait_brings_more_than_there_is_room_for)
+{
+	enum {
+		OPS = 5
+	};
+	script_open(NULL);
+	struct pike_op poll = script_op(PIKE_POLL, script_adopt(3));
+
+	poll.op_flags = PIKE_POLL_IN;
+	poll.flags = PIKE_MULTISHOT;
+	for (char letter = 'a'; letter < 'a' + OPS; letter++) {
+		script_submit(letter, poll);
+		script_then_shoots(letter);
+	}
+	for (unsigned max = 1; max <= OPS + 1; max++) {
+		char letter = 'a';
+
+		script_then_nothing();
+		script.waits = 0;
+		while (letter < 'a' + OPS) {
+			struct pike_completion out[OPS + 1];
+			int n = pike_reap(script.q, out, max, -1);
+
+			ck_assert_int_gt(n, 0);
+			ck_assert_int_le(n, (int)max);
+			for (int i = 0; i < n; i++)
+				ck_assert_int_eq(
+				    (int)(uintptr_t)out[i].user_data, letter++);
+		}
+		ck_assert_int_eq(letter, 'a' + OPS);
+		ck_assert_uint_eq(script.waits, 1);
+		script_forget();
+	}
+	script_close_at_once();
+}
+END_TEST
+
 /* ---- posts and wakes ---- */
 
 static void post_twice(void)
@@ -104,6 +142,39 @@ START_TEST(post_wakes_a_sleeper_once)
 	ck_assert_int_eq(pike_reap(script.q, out, 4, SECOND), 2);
 	ck_assert_uint_eq(script.wakes, 1);
 	ck_assert_uint_eq(script.waits, 1);
+	script_close();
+}
+END_TEST
+
+static void wake_once(void)
+{
+	script.while_waiting = NULL;
+	ck_assert_int_eq(pike_wake(script.q), 0);
+}
+
+/* An op ends in the wait in which somebody posts, or wakes: nothing is lost,
+ * and the wake was answered by that. */
+START_TEST(a_wait_brings_ops_and_posts)
+{
+	struct pike_completion out[4];
+	script_open(NULL);
+
+	script_op_on('a', PIKE_RECV, script_adopt(3));
+	script_then_end('a', 5);
+	script.while_waiting = post_twice;
+	ck_assert_int_eq(pike_reap(script.q, out, 4, -1), 1);
+	ck_assert_int_eq(out[0].res, 5);
+	ck_assert_int_eq(pike_reap(script.q, out, 4, -1), 2);
+	ck_assert_int_eq(out[0].res, 1);
+	ck_assert_int_eq(out[1].res, 2);
+	ck_assert_uint_eq(script.waits, 1);
+	script_op_on('b', PIKE_RECV, script_adopt(4));
+	script_then_end('b', 6);
+	script.while_waiting = wake_once;
+	ck_assert_int_eq(reap(-1), 1);
+	ck_assert_int_eq(reap(SECOND), 0);
+	ck_assert_uint_eq(script.waits, 3);
+	ck_assert_int_eq(script.waited, SECOND);
 	script_close();
 }
 END_TEST
@@ -209,6 +280,7 @@ END_TEST
 
 UNIT_MAIN("reap", reap_waits_as_long_as_it_may,
     reap_waits_no_longer_than_timers, reap_goes_on_after_an_early_end,
-    post_wakes_a_sleeper_once, wake_ends_one_reap, posts_and_ops_take_turns,
+    a_wait_brings_more_than_there_is_room_for, post_wakes_a_sleeper_once,
+    a_wait_brings_ops_and_posts, wake_ends_one_reap, posts_and_ops_take_turns,
     reap_looks_at_the_system_now_and_then, pollable_shows_what_there_is,
     route_is_the_backends_or_the_cores)
