@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <pike.h>
 
+#include "shape.h"
+
 struct pike__done {
 	struct pike_completion *next;  /* filled next */
 	struct pike_completion *first; /* the oldest, or next: there is none */
@@ -84,7 +86,15 @@ static inline void pike__done_restore(struct pike__done *d)
 	d->end = d->last;
 }
 
-/* The same whatever has come: how many are in out. */
+/* The same for who finds it lent still: a wait was left by other ways than its
+ * return, and its caller's memory may be gone. */
+static inline void pike__done_recover(struct pike__done *d)
+{
+	if (PIKE__SELDOM(d->end != d->last))
+		pike__done_restore(d);
+}
+
+/* As restore whatever has come: how many are in out. */
 uint32_t pike__done_return(
     struct pike__done *d, const struct pike_completion *out, uint32_t max);
 

@@ -277,6 +277,7 @@ void pike_queue_close(struct pike_queue *q)
 	if (error == -PIKE_EBADF)
 		return;
 	atomic_store(&q->open, false);
+	pike__done_recover(&q->done);
 	if (!error) {
 		while (atomic_load(&q->users))
 			pike__port_yield();

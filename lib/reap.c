@@ -294,6 +294,7 @@ PIKE__COLD static int reap_any(struct pike_queue *q,
 		return bad;
 	if (!out || !max || timeout_ns < -1)
 		return -PIKE_EINVAL;
+	pike__done_recover(&q->done);
 	if (max > INT_MAX)
 		max = INT_MAX;
 	if (q->paused)
@@ -345,6 +346,15 @@ PIKE__APART static int reap_waiting(
 	return 1;
 }
 
+/* What a calm queue has, unless that is a single completion. */
+PIKE__APART static int reap_many(struct pike_queue *q,
+    struct pike_completion *out, unsigned max, int64_t timeout_ns)
+{
+	pike__done_recover(&q->done);
+	return pike__done_any(&q->done) ? (int)take_done(q, out, max)
+					: reap_any(q, out, max, timeout_ns);
+}
+
 int pike_reap(struct pike_queue *q, struct pike_completion *out, unsigned max,
     int64_t timeout_ns)
 {
@@ -356,7 +366,7 @@ int pike_reap(struct pike_queue *q, struct pike_completion *out, unsigned max,
 	if (timeout_ns < -1 || --q->patience < 0)
 		return reap_any(q, out, max, timeout_ns);
 	if (q->done.first + 1 != q->done.next || !given_one(q, q->done.first))
-		return (int)take_done(q, out, max);
+		return reap_many(q, out, max, timeout_ns);
 	*out = *q->done.first;
 	q->done.first = q->done.next;
 	return 1;

@@ -2,6 +2,8 @@
 /* Reaping: how long it waits, and what wakes it. */
 #include "config.h"
 
+#include <setjmp.h>
+
 #include <check.h>
 #include <string.h>
 
@@ -179,6 +181,46 @@ START_TEST(a_wait_brings_ops_and_posts)
 }
 END_TEST
 
+static jmp_buf before_the_wait;
+static struct pike_completion left[4];
+
+static void jump_out(void)
+{
+	script.while_waiting = NULL;
+	longjmp(before_the_wait, 1);
+}
+
+static void left_by_a_jump(void)
+{
+	script.while_waiting = jump_out;
+	if (setjmp(before_the_wait) == 0)
+		ck_abort_msg("%d", pike_reap(script.q, left, 4, -1));
+}
+
+/* As a signal handler of the application's may: what the reap had lent is not
+ * used any more, neither by the next one nor by the close. */
+START_TEST(a_wait_may_be_left_by_a_jump)
+{
+	struct pike_completion out[4];
+
+	script_open(NULL);
+	script_op_on('a', PIKE_RECV, script_adopt(3));
+	left_by_a_jump();
+	script_then_end('a', 5);
+	ck_assert_int_eq(pike_reap(script.q, out, 4, -1), 1);
+	ck_assert_int_eq(out[0].res, 5);
+	script_op_on('b', PIKE_RECV, script_adopt(4));
+	left_by_a_jump();
+	ck_assert_int_eq(pike_post(script.q, NULL, 7), 0);
+	ck_assert_int_eq(pike_reap(script.q, out, 4, -1), 1);
+	ck_assert_int_eq(out[0].res, 7);
+	left_by_a_jump();
+	script_then_end('b', 6);
+	script_close();
+	UNIT_CHECK(!left[0].id);
+}
+END_TEST
+
 START_TEST(wake_ends_one_reap)
 {
 	script_open(NULL);
@@ -281,6 +323,7 @@ END_TEST
 UNIT_MAIN("reap", reap_waits_as_long_as_it_may,
     reap_waits_no_longer_than_timers, reap_goes_on_after_an_early_end,
     a_wait_brings_more_than_there_is_room_for, post_wakes_a_sleeper_once,
-    a_wait_brings_ops_and_posts, wake_ends_one_reap, posts_and_ops_take_turns,
+    a_wait_brings_ops_and_posts, a_wait_may_be_left_by_a_jump,
+    wake_ends_one_reap, posts_and_ops_take_turns,
     reap_looks_at_the_system_now_and_then, pollable_shows_what_there_is,
     route_is_the_backends_or_the_cores)
