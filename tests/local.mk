@@ -121,7 +121,8 @@ windows_tests = \
 	tests/windows/files \
 	tests/windows/owner \
 	tests/windows/refused \
-	tests/windows/trace
+	tests/windows/trace \
+	tests/windows/unix
 windows_units = \
 	tests/unit/done \
 	tests/unit/grow \
@@ -360,6 +361,9 @@ tests_windows_trace_SOURCES = \
 	tests/windows/watch.h
 tests_windows_trace_CPPFLAGS = $(seam_cppflags)
 tests_windows_trace_LDADD = libpike-harness.la $(seam_libs)
+tests_windows_unix_SOURCES = tests/windows/unix.c
+tests_windows_unix_CPPFLAGS = $(seam_cppflags)
+tests_windows_unix_LDADD = libpike-harness.la $(seam_libs)
 
 if ENABLE_TESTS
 EXTRA_PROGRAMS += $(windows_tests)

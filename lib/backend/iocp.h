@@ -108,8 +108,8 @@ enum pike__given pike__iocp_given(
 /* What the end of each kind of call comes to; by enum pike__taken_by. */
 pike__take pike__iocp_transferred, pike__iocp_took_first,
     pike__iocp_took_second, pike__iocp_took_accept, pike__iocp_took_connect,
-    pike__iocp_took_poll, pike__iocp_took_pipe, pike__iocp_took_urgent,
-    pike__iocp_took_over;
+    pike__iocp_took_join, pike__iocp_took_poll, pike__iocp_took_pipe,
+    pike__iocp_took_urgent, pike__iocp_took_over;
 
 /* Transfers (iocp_transfer.c). */
 enum pike__given pike__iocp_transfer(

@@ -147,8 +147,6 @@ static bool connected_to_itself(const struct pike__handle *h)
 	struct sockaddr_storage own = {0}, peer = {0};
 	int own_len = sizeof own, peer_len = sizeof peer;
 
-	if (h->family == PIKE_AF_UNIX)
-		return false;
 	return sys_getsockname(s, (struct sockaddr *)&own, &own_len) == 0 &&
 	       sys_getpeername(s, (struct sockaddr *)&peer, &peer_len) == 0 &&
 	       own_len == peer_len && memcmp(&own, &peer, (size_t)own_len) == 0;
@@ -191,23 +189,65 @@ static void refusals_told(SOCKET s)
 	    s, SIO_UDP_CONNRESET, &on, sizeof on, NULL, 0, &n, NULL, NULL);
 }
 
-static enum pike__given connect_now(struct pike__slot *slot,
-    const struct sockaddr_storage *sa, int len, struct pike__result *r)
+static void connected(
+    struct pike__slot *slot, DWORD error, struct pike__result *r)
 {
 	struct pike__handle *h = slot->handle;
-	SOCKET s = pike__win_socket(h->fd);
 
-	h->flags &= (uint16_t)~PIKE__JOINED;
-	if (sys_connect(s, (const struct sockaddr *)sa, len)) {
-		pike__win_error(r, (DWORD)WSAGetLastError());
-		return PIKE__ENDED;
+	h->flags &= (uint16_t) ~(PIKE__JOINED | PIKE__CONNECTING);
+	if (error) {
+		pike__win_error(r, error);
+		return;
 	}
 	h->flags |= PIKE__IOCP_BOUND;
-	refusals_told(s);
+	if (h->flags & PIKE__DGRAM)
+		refusals_told(pike__win_socket(h->fd));
 	pike__win_connected(h);
 	if (slot->op.opcode == PIKE_CONNECT_TO)
 		r->res = h->self;
-	return PIKE__ENDED;
+}
+
+enum pike__took pike__iocp_took_join(struct pike_queue *q,
+    struct pike__slot *slot, struct pike__packet *p, struct pike__result *r)
+{
+	SOCKET s = pike__win_socket(slot->handle->fd);
+	DWORD error = p->error;
+	int len = sizeof error;
+
+	(void)q;
+	if (error == ERROR_OPERATION_ABORTED && slot->state == PIKE__ENDING) {
+		connected(slot, error, r);
+		return pike__iocp_aborted(slot, r);
+	}
+	if (!error)
+		sys_getsockopt(s, SOL_SOCKET, SO_ERROR, (char *)&error, &len);
+	if (!error && p->detail->u.poll.count &&
+	    (p->detail->u.poll.at[0].events & PIKE__AFD_CONNECT_FAIL))
+		error = WSAECONNREFUSED;
+	connected(slot, error, r);
+	return PIKE__TOOK_ALL;
+}
+
+/* Of datagrams it sets the peer. Unix sockets have no ConnectEx that may be
+ * relied upon; they are connected at once, or the driver tells when. */
+static enum pike__given connect_now(struct pike_queue *q,
+    struct pike__slot *slot, const struct sockaddr_storage *sa, int len,
+    struct pike__result *r)
+{
+	struct pike__handle *h = slot->handle;
+	DWORD error = 0;
+
+	if (sys_connect(
+		pike__win_socket(h->fd), (const struct sockaddr *)sa, len))
+		error = (DWORD)WSAGetLastError();
+	if (error != WSAEWOULDBLOCK) {
+		connected(slot, error, r);
+		return PIKE__ENDED;
+	}
+	h->flags |= PIKE__CONNECTING;
+	return pike__iocp_ask(q, slot,
+	    PIKE__AFD_SEND | PIKE__AFD_CONNECT_FAIL | PIKE__AFD_ABORT,
+	    INT64_MAX, PIKE__BY_JOIN, r);
 }
 
 enum pike__given pike__iocp_connect(
@@ -234,8 +274,8 @@ enum pike__given pike__iocp_connect(
 		pike__win_error(r, WSAEAFNOSUPPORT);
 		return PIKE__ENDED;
 	}
-	if (h->kind == PIKE__SOCKET_PACKET)
-		return connect_now(slot, &sa, len, r);
+	if (h->kind == PIKE__SOCKET_PACKET || h->family == PIKE_AF_UNIX)
+		return connect_now(q, slot, &sa, len, r);
 	bad = pike__win_bind_any(h);
 	if (bad) {
 		pike__win_error(r, bad);

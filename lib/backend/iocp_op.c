@@ -70,6 +70,7 @@ static pike__take *const takes[] = {
     [PIKE__BY_SECOND] = pike__iocp_took_second,
     [PIKE__BY_ACCEPT] = pike__iocp_took_accept,
     [PIKE__BY_CONNECT] = pike__iocp_took_connect,
+    [PIKE__BY_JOIN] = pike__iocp_took_join,
     [PIKE__BY_POLL] = pike__iocp_took_poll,
     [PIKE__BY_PIPE] = pike__iocp_took_pipe,
     [PIKE__BY_URGENT] = pike__iocp_took_urgent,

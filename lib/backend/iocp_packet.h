@@ -36,6 +36,7 @@ enum pike__taken_by {
 	PIKE__IN_SLOT = PIKE__BY_CONNECT, /* those up to here may be there */
 	PIKE__BY_SECOND,
 	PIKE__BY_ACCEPT,
+	PIKE__BY_JOIN, /* a connect that was begun, and is asked for */
 	PIKE__BY_POLL,
 	PIKE__BY_PIPE, /* a poll of one */
 	PIKE__BY_URGENT,

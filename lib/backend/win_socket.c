@@ -132,9 +132,6 @@ DWORD pike__win_bind_any(struct pike__handle *h)
 	if (h->family == PIKE_AF_INET6) {
 		sa.ss_family = AF_INET6;
 		len = sizeof(struct sockaddr_in6);
-	} else if (h->family == PIKE_AF_UNIX) {
-		sa.ss_family = AF_UNIX;
-		len = sizeof(struct sockaddr_un);
 	}
 	if (sys_bind(pike__win_socket(h->fd), (struct sockaddr *)&sa, len) &&
 	    WSAGetLastError() != WSAEINVAL) /* it has one */

@@ -47,9 +47,9 @@ void port_regain_rights(void);
 /* What a system may be unable to do, or to show; a case that cannot do without
  * is skipped. */
 enum port_ability {
-	PORT_UNIX,       /* Unix sockets, which also pass descriptors */
+	PORT_UNIX,         /* Unix sockets, which also pass descriptors */
 	PORT_POLL_WRITERS, /* the writing end of a pipe can be polled */
-	PORT_PART_SENDS, /* a send that waits ends when part of it has gone */
+	PORT_PART_SENDS,   /* a send that waits ends when part of it has gone */
 	PORT_TELLS_SENT, /* a send that is cancelled tells how much has gone */
 	PORT_SHOTS_UNAIDED, /* an accept needs no socket of its own before */
 	PORT_DUPS_APART, /* one file can be adopted twice, or by two queues */
