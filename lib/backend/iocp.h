@@ -117,6 +117,9 @@ enum pike__given pike__iocp_transfer(
 /* A transfer's end (iocp_end.c): by a code. */
 void pike__iocp_failed(struct pike__handle *h, const struct pike_op *op,
     size_t moved, DWORD error, struct pike__result *r);
+/* A write that the system had, and that was ended before its time. */
+enum pike__took pike__iocp_write_aborted(
+    struct pike__slot *slot, struct pike__packet *p, struct pike__result *r);
 /* The end of the bytes: that of the stream, or what is known to have cut it. */
 enum pike__took pike__iocp_end_met(
     struct pike__slot *slot, struct pike__result *r);

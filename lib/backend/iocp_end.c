@@ -65,6 +65,34 @@ void pike__iocp_failed(struct pike__handle *h, const struct pike_op *op,
 		r->res = (int64_t)moved;
 }
 
+/*
+ * The system ends a write that it had and does not say how much of it has gone.
+ * What is sent next would come behind a gap that nobody knows of.
+ */
+enum pike__took pike__iocp_write_aborted(
+    struct pike__slot *slot, struct pike__packet *p, struct pike__result *r)
+{
+	pike__lane_fail(&slot->handle->lane[PIKE__WRITES], PIKE_EPIPE);
+	if (slot->state == PIKE__ENDING)
+		return pike__iocp_aborted(slot, r);
+	/* By somebody else, who knows the handle. */
+	pike__win_error_named(r, p->error, ERROR_NO_DATA);
+	if (slot->moved)
+		r->res = (int64_t)slot->moved;
+	return PIKE__TOOK_ALL;
+}
+
+/* Urgent data are waited for apart from all others. */
+enum pike__took pike__iocp_took_urgent(struct pike_queue *q,
+    struct pike__slot *slot, struct pike__packet *p, struct pike__result *r)
+{
+	(void)q;
+	if (p->error == ERROR_OPERATION_ABORTED)
+		return pike__iocp_aborted(slot, r);
+	slot->phase |= PIKE__IOCP_FULL;
+	return PIKE__TOOK_ON;
+}
+
 enum pike__took pike__iocp_end_met(
     struct pike__slot *slot, struct pike__result *r)
 {

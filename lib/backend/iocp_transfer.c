@@ -176,23 +176,6 @@ static bool control_cut(const struct shape *s, const struct pike__packet *p)
 		   MSG_CTRUNC;
 }
 
-/*
- * The system ends a write that it had and does not say how much of it has gone.
- * What is sent next would come behind a gap that nobody knows of.
- */
-static enum pike__took write_aborted(
-    struct pike__slot *slot, struct pike__packet *p, struct pike__result *r)
-{
-	pike__lane_fail(&slot->handle->lane[PIKE__WRITES], PIKE_EPIPE);
-	if (slot->state == PIKE__ENDING)
-		return pike__iocp_aborted(slot, r);
-	/* By somebody else, who knows the handle. */
-	pike__win_error_named(r, p->error, ERROR_NO_DATA);
-	if (slot->moved)
-		r->res = (int64_t)slot->moved;
-	return PIKE__TOOK_ALL;
-}
-
 /* A call that failed: another, or the end of the op. */
 static enum pike__took failed(struct pike__slot *slot, struct pike__packet *p,
     bool writes, struct pike__result *r)
@@ -206,7 +189,7 @@ static enum pike__took failed(struct pike__slot *slot, struct pike__packet *p,
 		    slot->state != PIKE__ENDING)
 			return pike__iocp_end_met(slot, r);
 		if (writes && h->kind != PIKE__SOCKET_PACKET)
-			return write_aborted(slot, p, r);
+			return pike__iocp_write_aborted(slot, p, r);
 		return pike__iocp_aborted(slot, r);
 	case ERROR_BROKEN_PIPE:
 	case ERROR_PIPE_NOT_CONNECTED:
@@ -434,17 +417,6 @@ static enum pike__given packet_given(struct pike_queue *q,
 	if (!stream && !(h->flags & PIKE__IOCP_BOUND))
 		pike__win_bind_any(h);
 	return call_socket(h, &slot->op, s, cut, p);
-}
-
-/* Urgent data are waited for apart from all others. */
-enum pike__took pike__iocp_took_urgent(struct pike_queue *q,
-    struct pike__slot *slot, struct pike__packet *p, struct pike__result *r)
-{
-	(void)q;
-	if (p->error == ERROR_OPERATION_ABORTED)
-		return pike__iocp_aborted(slot, r);
-	slot->phase |= PIKE__IOCP_FULL;
-	return PIKE__TOOK_ON;
 }
 
 static bool awaits_urgent(const struct pike__slot *slot)
