@@ -128,7 +128,10 @@ int64_t port_send_to(
 int64_t port_recv_from(
     pike_fd fd, void *buf, size_t len, struct pike_addr *addr);
 
-/* Waits until fd is readable (writable), or hung up; fails after 10 s. */
+/* Whether fd is readable or writable (PIKE_POLL_IN, PIKE_POLL_OUT), or hung up;
+ * waits for it so long. */
+bool port_ready(pike_fd fd, unsigned event, int timeout_ms);
+/* The same; the first two fail after 10 s. */
 void port_wait_readable(pike_fd fd);
 void port_wait_writable(pike_fd fd);
 bool port_is_readable(pike_fd fd);

@@ -4,6 +4,8 @@
 
 #include "port.h"
 
+#define WAIT_MS 10000
+
 struct pike_addr port_loopback(int family)
 {
 	struct pike_addr addr = {0};
@@ -44,4 +46,26 @@ int64_t port_fill(pike_fd fd)
 			step /= 2;
 	}
 	return sum;
+}
+
+void port_wait_readable(pike_fd fd)
+{
+	if (!port_ready(fd, PIKE_POLL_IN, WAIT_MS))
+		ck_abort_msg("nothing came in 10 s");
+}
+
+void port_wait_writable(pike_fd fd)
+{
+	if (!port_ready(fd, PIKE_POLL_OUT, WAIT_MS))
+		ck_abort_msg("not writable in 10 s");
+}
+
+bool port_is_readable(pike_fd fd)
+{
+	return port_ready(fd, PIKE_POLL_IN, 0);
+}
+
+bool port_is_writable(pike_fd fd)
+{
+	return port_ready(fd, PIKE_POLL_OUT, 0);
 }

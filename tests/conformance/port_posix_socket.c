@@ -20,9 +20,10 @@
 
 /* -------------------------------------------------------------- sockets -- */
 
-static bool port_ready(pike_fd fd, short events, int timeout_ms)
+bool port_ready(pike_fd fd, unsigned event, int timeout_ms)
 {
-	struct pollfd p = {(int)fd, events, 0};
+	struct pollfd p = {
+	    (int)fd, event == PIKE_POLL_IN ? POLLIN : POLLOUT, 0};
 	int n;
 
 	do
@@ -238,7 +239,7 @@ void port_settle(pike_fd fd)
 		if (ioctl((int)fd, SIOCOUTQNSD, &unsent) < 0) {
 			/* An emulator of the processor alone knows not all. */
 			MUST(errno == ENOSYS);
-			port_ready(fd, POLLOUT, 250);
+			port_ready(fd, PIKE_POLL_OUT, 250);
 			return;
 		}
 		if (queued == unsent)
@@ -247,7 +248,7 @@ void port_settle(pike_fd fd)
 	}
 	ck_abort_msg("what was sent does not arrive");
 #else
-	port_ready(fd, POLLOUT, 250);
+	port_ready(fd, PIKE_POLL_OUT, 250);
 #endif
 }
 
@@ -270,16 +271,6 @@ int port_send_urgent(pike_fd fd, char byte)
 	return send((int)fd, &byte, 1, MSG_OOB) == 1 ? 0 : port_code();
 }
 
-bool port_is_readable(pike_fd fd)
-{
-	return port_ready(fd, POLLIN, 0);
-}
-
-bool port_is_writable(pike_fd fd)
-{
-	return port_ready(fd, POLLOUT, 0);
-}
-
 int port_sol_socket(void)
 {
 	return SOL_SOCKET;
@@ -295,18 +286,6 @@ int port_econnrefused(void)
 	return ECONNREFUSED;
 }
 
-void port_wait_readable(pike_fd fd)
-{
-	if (!port_ready(fd, POLLIN, WAIT_MS))
-		ck_abort_msg("nothing came in 10 s");
-}
-
-void port_wait_writable(pike_fd fd)
-{
-	if (!port_ready(fd, POLLOUT, WAIT_MS))
-		ck_abort_msg("not writable in 10 s");
-}
-
 /*
  * The flag belongs to every descriptor of the file, so it is put back: the
  * tests look at it.
@@ -316,7 +295,7 @@ int64_t port_read(pike_fd fd, void *buf, size_t len)
 	ssize_t n = recv((int)fd, buf, len, MSG_DONTWAIT);
 
 	if (n < 0 && errno == ENOTSOCK) {
-		if (!port_ready(fd, POLLIN, 0))
+		if (!port_ready(fd, PIKE_POLL_IN, 0))
 			return -PIKE_EAGAIN;
 		n = read((int)fd, buf, len);
 	}

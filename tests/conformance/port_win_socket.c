@@ -4,8 +4,7 @@
 
 #include "port_win.h"
 
-#define WAIT_MS 10000
-#define FLAGS   256
+#define FLAGS 256
 
 void port_begin(void)
 {
@@ -93,12 +92,12 @@ void port_set_nonblocking(pike_fd fd, bool on)
 
 /* -------------------------------------------------------------- sockets -- */
 
-static bool port_ready(pike_fd fd, short events, int timeout_ms)
+bool port_ready(pike_fd fd, unsigned event, int timeout_ms)
 {
-	WSAPOLLFD p = {(SOCKET)fd, events, 0};
+	WSAPOLLFD p = {(SOCKET)fd, event == PIKE_POLL_IN ? POLLIN : POLLOUT, 0};
 
 	if (!port_is_socket(fd))
-		return events == POLLIN
+		return event == PIKE_POLL_IN
 			   ? port_pipe_readable(port_handle(fd), timeout_ms)
 			   : port_pipe_writable(port_handle(fd), timeout_ms);
 	int n = WSAPoll(&p, 1, timeout_ms);
@@ -316,7 +315,7 @@ void port_buffers(pike_fd fd, int bytes)
 
 void port_settle(pike_fd fd)
 {
-	port_ready(fd, POLLOUT, 250);
+	port_ready(fd, PIKE_POLL_OUT, 250);
 }
 
 void port_finish_writing(pike_fd fd)
@@ -338,16 +337,6 @@ int port_send_urgent(pike_fd fd, char byte)
 	return send((SOCKET)fd, &byte, 1, MSG_OOB) == 1 ? 0 : port_code();
 }
 
-bool port_is_readable(pike_fd fd)
-{
-	return port_ready(fd, POLLIN, 0);
-}
-
-bool port_is_writable(pike_fd fd)
-{
-	return port_ready(fd, POLLOUT, 0);
-}
-
 int port_sol_socket(void)
 {
 	return SOL_SOCKET;
@@ -361,18 +350,6 @@ int port_so_keepalive(void)
 int port_econnrefused(void)
 {
 	return WSAECONNREFUSED;
-}
-
-void port_wait_readable(pike_fd fd)
-{
-	if (!port_ready(fd, POLLIN, WAIT_MS))
-		ck_abort_msg("nothing came in 10 s");
-}
-
-void port_wait_writable(pike_fd fd)
-{
-	if (!port_ready(fd, POLLOUT, WAIT_MS))
-		ck_abort_msg("not writable in 10 s");
 }
 
 /* Without waiting, and the socket left as the test wants it. */
