@@ -605,7 +605,8 @@ PIKE_API int pike_cancel_handle(struct pike_queue *q, pike_handle h);
  *
  * On Windows fd is a SOCKET, or the HANDLE of a named pipe that was opened with
  * FILE_FLAG_OVERLAPPED (ops on other files say -PIKE_ENOTSUP). -PIKE_EBUSY: it
- * belongs to another completion port, also by a duplicate. -PIKE_ENOTSUP: its
+ * belongs to another completion port, also by a duplicate. A Unix socket that
+ * connects does not wait from then on, for good. -PIKE_ENOTSUP: its
  * owner has set FILE_SKIP_COMPLETION_PORT_ON_SUCCESS on a socket of datagrams,
  * on a pipe that is read by messages, or on a socket with layers.
  */

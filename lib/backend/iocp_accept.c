@@ -228,6 +228,23 @@ enum pike__took pike__iocp_took_join(struct pike_queue *q,
 	return PIKE__TOOK_ALL;
 }
 
+/* A Unix socket is refused also where there is no such file. */
+static DWORD refused_by(const struct sockaddr_storage *sa)
+{
+	const struct sockaddr_un *un = (const struct sockaddr_un *)sa;
+	WCHAR path[sizeof un->sun_path + 1];
+	int n = MultiByteToWideChar(CP_UTF8, 0, un->sun_path,
+	    (int)strnlen(un->sun_path, sizeof un->sun_path), path,
+	    (int)sizeof un->sun_path);
+
+	path[n] = 0;
+	if (!n || sys_GetFileAttributesW(path) != INVALID_FILE_ATTRIBUTES ||
+	    (GetLastError() != ERROR_FILE_NOT_FOUND &&
+		GetLastError() != ERROR_PATH_NOT_FOUND))
+		return WSAECONNREFUSED;
+	return ERROR_FILE_NOT_FOUND;
+}
+
 /* Of datagrams it sets the peer. Unix sockets have no ConnectEx that may be
  * relied upon; they are connected at once, or the driver tells when. */
 static enum pike__given connect_now(struct pike_queue *q,
@@ -235,11 +252,17 @@ static enum pike__given connect_now(struct pike_queue *q,
     struct pike__result *r)
 {
 	struct pike__handle *h = slot->handle;
+	SOCKET s = pike__win_socket(h->fd);
 	DWORD error = 0;
+	u_long on = 1;
 
-	if (sys_connect(
-		pike__win_socket(h->fd), (const struct sockaddr *)sa, len))
+	/* Nobody can ask whether it waits. */
+	if (h->family == PIKE_AF_UNIX)
+		sys_ioctlsocket(s, (long)FIONBIO, &on);
+	if (sys_connect(s, (const struct sockaddr *)sa, len))
 		error = (DWORD)WSAGetLastError();
+	if (error == WSAECONNREFUSED && h->family == PIKE_AF_UNIX)
+		error = refused_by(sa);
 	if (error != WSAEWOULDBLOCK) {
 		connected(slot, error, r);
 		return PIKE__ENDED;

@@ -52,10 +52,22 @@ static int to_bind(SOCKET s, const struct sockaddr *sa, int len)
 	return 0;
 }
 
+static SOCKET does_not_wait;
+
+static int to_ioctl(SOCKET s, long command, u_long *value)
+{
+	if (command == (long)FIONBIO && *value)
+		does_not_wait = s;
+	return real.ioctlsocket(s, command, value);
+}
+
 static int to_connect(SOCKET s, const struct sockaddr *sa, int len)
 {
 	if (sa->sa_family != AF_UNIX)
 		return real.connect(s, sa, len);
+	if (s != does_not_wait)
+		ck_abort_msg("a connect that may wait");
+	does_not_wait = INVALID_SOCKET;
 	for (int i = 0; i < name_count; i++)
 		if (strcmp(names[i].path, as_path(sa)->sun_path) == 0)
 			return real.connect(s, (struct sockaddr *)&names[i].at,
@@ -128,21 +140,28 @@ CASE(streams_by_path)
 	}
 }
 
+/* Windows has one error for a path that is not there and for one where nobody
+ * listens. */
 CASE(nobody_at_a_path)
 {
 	struct pike_addr nobody = rig_nobody(rig);
-	struct pike_addr addr[2] = {
-	    path_of("nowhere"), path_to("nobody", &nobody)};
+	struct pike_addr named = rig_unix_addr(rig, "left");
+	struct pike_addr addr[3] = {
+	    path_to("nobody", &nobody), named, path_of("C:\\no\\where")};
+	HANDLE file = CreateFileA(named.u.path, GENERIC_WRITE, 0, NULL,
+	    CREATE_NEW, FILE_FLAG_DELETE_ON_CLOSE, NULL);
 
-	for (int i = 0; i < 2; i++) {
-		expect_op(rig, op_to(PIKE_CONNECT_TO, &addr[i], 0),
-		    -PIKE_ECONNREFUSED);
+	ck_assert(file != INVALID_HANDLE_VALUE);
+
+	for (int i = 0; i < 3; i++) {
+		int code = i < 2 ? PIKE_ECONNREFUSED : PIKE_ENOENT;
+		expect_op(rig, op_to(PIKE_CONNECT_TO, &addr[i], 0), -code);
 		pike_handle h = rig_socket(rig, PIKE_AF_UNIX, PIKE_SOCK_STREAM);
-		expect_op(
-		    rig, op_at(PIKE_CONNECT, h, &addr[i]), -PIKE_ECONNREFUSED);
+		expect_op(rig, op_at(PIKE_CONNECT, h, &addr[i]), -code);
 		expect_op(rig, op_at(PIKE_CONNECT, h, &addr[i]), -PIKE_EINVAL);
 		expect_op(rig, op_send(h, "x", 1), -PIKE_EPIPE);
 	}
+	CloseHandle(file);
 }
 
 CASE(a_connect_that_waits_can_be_ended)
@@ -174,6 +193,7 @@ int main(void)
 	real_connect_ex = pike__win_calls.connect_ex;
 	pike__win_sys.WSASocketW = to_socket;
 	pike__win_sys.bind = to_bind;
+	pike__win_sys.ioctlsocket = to_ioctl;
 	pike__win_sys.connect = to_connect;
 	pike__win_calls.connect_ex = no_connect_ex;
 	area_begin("unix");
