@@ -100,9 +100,11 @@ static int iocp_open(struct pike_queue *q, const struct pike_params *params,
 	q->handles.fresh = PIKE__SPECIAL;
 	error = pike__win_begin(&what);
 	if (!error) {
-		/* The thread of pike_pollable takes from it too. */
+		/* Whoever has taken from it counts as one that runs, until
+		 * he waits: also when the queue has passed on, and beside
+		 * the thread of pike_pollable. */
 		u->port = sys_CreateIoCompletionPort(
-		    INVALID_HANDLE_VALUE, NULL, 0, 2);
+		    INVALID_HANDLE_VALUE, NULL, 0, MAXDWORD);
 		if (u->port)
 			return 0;
 		error = GetLastError();
