@@ -97,6 +97,21 @@ void pike__win_open_socket(
 
 /* ---- names ---- */
 
+/*
+ * Elsewhere a port is one's own on all interfaces, unless it was asked for with
+ * PIKE_SO_REUSEADDR. This has its price: it stays so as long as a connection of
+ * who had it before. Where the socket shares its port already it says no.
+ */
+static void alone(const struct pike__handle *h)
+{
+	const BOOL on = TRUE;
+
+	if ((h->flags & PIKE__OPENED) && !(h->flags & PIKE__IOCP_REUSES) &&
+	    h->family != PIKE_AF_UNIX)
+		sys_setsockopt(pike__win_socket(h->fd), SOL_SOCKET,
+		    SO_EXCLUSIVEADDRUSE, (const char *)&on, sizeof on);
+}
+
 /* 0, or the result's error. */
 static int bind_to(struct pike__handle *h, const struct pike_addr *addr,
     struct pike__result *r)
@@ -113,6 +128,7 @@ static int bind_to(struct pike__handle *h, const struct pike_addr *addr,
 		pike__win_error(r, WSAEINVAL);
 		return (int)r->res;
 	}
+	alone(h);
 	if (sys_bind(pike__win_socket(h->fd), (struct sockaddr *)&sa, len)) {
 		pike__win_error(r, (DWORD)WSAGetLastError());
 		return (int)r->res;

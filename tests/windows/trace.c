@@ -183,6 +183,31 @@ CASE(an_idle_queue_makes_no_call)
 	trace_close(rig);
 }
 
+/* Windows lets others share a port unless it is told not to. */
+CASE(who_binds_has_the_port_alone)
+{
+	struct pike_addr addr = port_loopback(PIKE_AF_INET);
+	int32_t on = 1;
+
+	trace_open(rig);
+	pike_handle h = rig_socket(rig, PIKE_AF_INET, PIKE_SOCK_STREAM);
+	expect_op(rig, op_at(PIKE_BIND, h, &addr), 0);
+	ck_assert_int_eq(watch_seen.alone, 1);
+	h = rig_socket(rig, PIKE_AF_INET, PIKE_SOCK_DGRAM);
+	expect_op(rig, op_at(PIKE_BIND, h, &addr), 0);
+	ck_assert_int_eq(watch_seen.alone, 2);
+	/* It would keep it from who comes again. */
+	h = rig_socket(rig, PIKE_AF_INET, PIKE_SOCK_STREAM);
+	expect_op(rig,
+	    op_option(PIKE_SETSOCKOPT, h, PIKE_SOL, PIKE_SO_REUSEADDR, &on,
+		sizeof(on)),
+	    0);
+	expect_op(rig, op_at(PIKE_BIND, h, &addr), 0);
+	rig_listen_to(rig, &addr);
+	ck_assert_int_eq(watch_seen.alone, 2);
+	trace_close(rig);
+}
+
 /* -- children -- */
 
 static const char *trace_self;
@@ -260,6 +285,7 @@ int main(int argc, char **argv)
 	area_add(memory_is_given_back_after_its_packet);
 	area_add(a_queue_that_closes_waits_for_its_packets);
 	area_add(an_idle_queue_makes_no_call);
+	area_add(who_binds_has_the_port_alone);
 	area_add(no_handle_is_inherited);
 	return area_end();
 }

@@ -61,7 +61,6 @@ static void watch_ready(SOCKET s, const char *rule)
 static void watch_new(HANDLE h)
 {
 	DWORD flags = 0;
-
 	if (!h || h == INVALID_HANDLE_VALUE)
 		return;
 	GetHandleInformation(h, &flags);
@@ -213,6 +212,8 @@ static HANDLE look_port(HANDLE file, HANDLE port, ULONG_PTR key, DWORD threads)
 	if (file != INVALID_HANDLE_VALUE &&
 	    (*state_of(file) & WATCH_ASSOCIATED))
 		watch_fail("a file is given to a port twice");
+	if (file == INVALID_HANDLE_VALUE && threads < 3)
+		watch_fail("a port that lets few threads run");
 	HANDLE h = real.CreateIoCompletionPort(file, port, key, threads);
 	if (file == INVALID_HANDLE_VALUE) {
 		watch_new(h);
@@ -294,6 +295,7 @@ static int look_setsockopt(
     SOCKET s, int level, int name, const char *value, int len)
 {
 	watch_seen.calls++;
+	watch_seen.alone += level == SOL_SOCKET && name == SO_EXCLUSIVEADDRUSE;
 	if (level == SOL_SOCKET && name == SO_UPDATE_ACCEPT_CONTEXT) {
 		*state_of_socket(s) &= (unsigned char)~WATCH_ACCEPTING;
 		watch_seen.accept_updates++;
@@ -428,8 +430,7 @@ static INT PASCAL look_sendmsg(SOCKET s, WSAMSG *msg, DWORD flags, DWORD *bytes,
 	    real_calls.send_msg(s, msg, flags, bytes, ov, routine));
 }
 
-/* A poll, the only one of them; its packet comes also when it
- * ends at once. */
+/* A poll: its packet comes also when it ends at once. */
 static NTSTATUS NTAPI look_control(HANDLE file, HANDLE event, void *apc,
     void *context, IO_STATUS_BLOCK *status, ULONG code, void *in, ULONG in_len,
     void *out, ULONG out_len)
@@ -446,8 +447,7 @@ static NTSTATUS NTAPI look_control(HANDLE file, HANDLE event, void *apc,
 	return r;
 }
 
-/* ------------------------------------------------------------
- * the watch -- */
+/* ------------------------------------------------------------ the watch -- */
 
 void watch_reset(void)
 {
