@@ -15,6 +15,13 @@
 
 /* ---- waking ---- */
 
+void pike__iocp_post(HANDLE port, ULONG_PTR key)
+{
+	while (!sys_PostQueuedCompletionStatus(port, 0, key, NULL) &&
+	       pike__win_passes(GetLastError()))
+		Sleep(1);
+}
+
 /*
  * A post that fails, for want of memory in the system, would leave a thread
  * asleep that has something to take: it is made again until it succeeds.
@@ -24,35 +31,72 @@ void pike__iocp_wake(struct pike_queue *q)
 	struct pike__iocp *u = pike__iocp_of(q);
 	DWORD error = GetLastError();
 
-	while (
-	    !sys_PostQueuedCompletionStatus(u->port, 0, PIKE__IOCP_WAKE, NULL))
-		Sleep(1);
+	pike__iocp_post(u->port, PIKE__IOCP_WAKE);
 	SetLastError(error);
 }
 
 /* ---- waiting ---- */
+
+/* Whether a call of an op's has ended stands in its memory, too. */
+static bool slot_ended(struct pike_queue *q, struct pike__slot *slot)
+{
+	OVERLAPPED_ENTRY entry = {0};
+
+	if (slot->state == PIKE__FREE || !(slot->phase & PIKE__IN_SYSTEM))
+		return false;
+	entry.lpOverlapped = pike__packet_ov(slot);
+	if (entry.lpOverlapped->Internal == PIKE__STATUS_PENDING)
+		return false;
+	entry.dwNumberOfBytesTransferred =
+	    (DWORD)entry.lpOverlapped->InternalHigh;
+	pike__iocp_packet(q, &entry);
+	return true;
+}
+
+/*
+ * The port is of no more use, as somebody has closed it. What the system has
+ * writes to memory all the same, and a queue that is being closed waits for it.
+ */
+static void port_lost(struct pike_queue *q, DWORD error)
+{
+	bool any = false;
+
+	q->broken = -pike__error_from_windows(error);
+	if (!pike__queue_closing(q))
+		return;
+	q->broken = 0;
+	for (uint32_t i = 0; i < q->slots.count; i++)
+		any |= slot_ended(q, pike__slot_at(&q->slots, i));
+	for (uint32_t i = 0; i < q->handles.count; i++)
+		any |= slot_ended(q, &q->handles.at[i]->own);
+	if (!any)
+		Sleep(1);
+}
 
 static void iocp_wait(struct pike_queue *q, int64_t timeout_ns)
 {
 	struct pike__iocp *u = pike__iocp_of(q);
 	OVERLAPPED_ENTRY entries[PACKETS];
 	ULONG n = 0;
+	DWORD error = 0;
 
 	timeout_ns = pike__iocp_later_limit(u, timeout_ns);
 	if (q->realtime.count)
 		pike__iocp_clock_watch(q);
 	if (u->shown) {
-		pike__iocp_shown_wait(q, timeout_ns);
+		error = pike__iocp_shown_wait(q, timeout_ns);
 	} else if (sys_GetQueuedCompletionStatusEx(u->port, entries, PACKETS,
 		       &n, pike__iocp_ms(timeout_ns), FALSE)) {
 		for (ULONG i = 0; i < n; i++)
 			if (entries[i].lpOverlapped)
 				pike__iocp_packet(q, &entries[i]);
-	} else if (pike__win_passes(GetLastError())) {
-		Sleep(1);
-	} else if (GetLastError() != WAIT_TIMEOUT) {
-		q->broken = -pike__error_from_windows(GetLastError());
+	} else {
+		error = GetLastError();
 	}
+	if (pike__win_passes(error))
+		Sleep(1);
+	else if (error && error != WAIT_TIMEOUT)
+		port_lost(q, error);
 	if (u->ctrl)
 		pike__iocp_signal_deliver(q);
 	if (u->later)

@@ -222,6 +222,8 @@ int64_t pike__iocp_later_limit(const struct pike__iocp *u, int64_t timeout_ns);
 void pike__iocp_later_try(struct pike_queue *q);
 
 /* The port (iocp.c). */
+/* Puts a packet into it that is of no call. */
+void pike__iocp_post(HANDLE port, ULONG_PTR key);
 void pike__iocp_wake(struct pike_queue *q);
 
 /* The wall clock, while timers run by it (iocp_clock.c). */
@@ -231,7 +233,8 @@ void pike__iocp_clock_close(struct pike__iocp *u);
 /* A handle for other loops to wait for (iocp_shown.c). */
 pike_fd pike__iocp_pollable(struct pike_queue *q);
 void pike__iocp_show(struct pike_queue *q, bool now, int64_t next);
-void pike__iocp_shown_wait(struct pike_queue *q, int64_t timeout_ns);
+/* Why there is nothing more to wait for; 0. */
+DWORD pike__iocp_shown_wait(struct pike_queue *q, int64_t timeout_ns);
 void pike__iocp_shown_close(struct pike__iocp *u);
 
 #endif

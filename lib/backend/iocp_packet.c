@@ -149,6 +149,13 @@ struct pike__slot *pike__packet_came(
 	return slot;
 }
 
+OVERLAPPED *pike__packet_ov(struct pike__slot *slot)
+{
+	struct pike__packet *p = pike__packet_of(slot);
+
+	return p ? p->ov : &call_in(slot)->ov;
+}
+
 void pike__packet_abort(struct pike__slot *slot)
 {
 	struct pike__packet *p = pike__packet_of(slot);

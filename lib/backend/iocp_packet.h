@@ -125,7 +125,9 @@ static inline struct pike__packet *pike__packet_of(
 	return (struct pike__packet *)(uintptr_t)slot->op.reserved[1];
 }
 
-/* Asks the system to end the call that it has. */
+/* That of the call that the system has. */
+OVERLAPPED *pike__packet_ov(struct pike__slot *slot);
+/* Asks the system to end it. */
 void pike__packet_abort(struct pike__slot *slot);
 
 #endif

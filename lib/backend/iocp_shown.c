@@ -29,14 +29,14 @@ struct pike__shown {
 	OVERLAPPED_ENTRY batch[BATCH];
 	ULONG count;
 	int64_t next; /* when the event has to be set */
+	DWORD lost;   /* why nothing more comes from the port; 0 */
 	bool woken;
 	bool ending;
 };
 
 static void kick(struct pike__shown *s)
 {
-	while (!sys_PostQueuedCompletionStatus(s->port, 0, KICK, NULL))
-		Sleep(1);
+	pike__iocp_post(s->port, KICK);
 }
 
 /* How long the thread may wait; sets the event when it is time. */
@@ -67,17 +67,20 @@ static void shown_came(struct pike__shown *s, ULONG n)
 			s->woken = true;
 	}
 	s->count = kept;
-	if (kept || s->woken) {
+	if (kept || s->woken || s->lost) {
 		sys_SetEvent(s->event);
 		WakeAllConditionVariable(&s->came);
 	}
 }
 
 /* Want of memory in the system passes. */
-static ULONG shown_failed(DWORD error)
+static DWORD shown_failed(DWORD error)
 {
-	if (error != WAIT_TIMEOUT)
-		Sleep(1);
+	if (error == WAIT_TIMEOUT)
+		return 0;
+	if (!pike__win_passes(error))
+		return error;
+	Sleep(1);
 	return 0;
 }
 
@@ -86,8 +89,9 @@ static DWORD WINAPI shown_thread(void *arg)
 	struct pike__shown *s = arg;
 
 	AcquireSRWLockExclusive(&s->lock);
-	while (!s->ending) {
+	while (!s->ending && !s->lost) {
 		DWORD ms = shown_patience(s);
+		DWORD lost = 0;
 		ULONG n = 0;
 
 		if (s->count) {
@@ -98,9 +102,10 @@ static DWORD WINAPI shown_thread(void *arg)
 		/* Nobody else writes to the batch while it is empty. */
 		if (!sys_GetQueuedCompletionStatusEx(
 			s->port, s->batch, BATCH, &n, ms, FALSE))
-			n = shown_failed(GetLastError());
+			lost = shown_failed(GetLastError());
 		AcquireSRWLockExclusive(&s->lock);
-		shown_came(s, n);
+		s->lost = lost;
+		shown_came(s, lost ? 0 : n);
 	}
 	ReleaseSRWLockExclusive(&s->lock);
 	return 0;
@@ -169,14 +174,15 @@ void pike__iocp_show(struct pike_queue *q, bool now, int64_t next)
  * too, in its order.
  */
 static ULONG shown_take(
-    struct pike__shown *s, OVERLAPPED_ENTRY *entries, DWORD ms)
+    struct pike__shown *s, OVERLAPPED_ENTRY *entries, DWORD ms, DWORD *lost)
 {
 	ULONG more = 0;
 	ULONG n;
 
 	AcquireSRWLockExclusive(&s->lock);
-	if (!s->count && !s->woken && ms)
+	if (!s->count && !s->woken && !s->lost && ms)
 		SleepConditionVariableSRW(&s->came, &s->lock, ms, 0);
+	*lost = s->lost;
 	n = s->count;
 	memcpy(entries, s->batch, n * sizeof *entries);
 	if (n && sys_GetQueuedCompletionStatusEx(
@@ -189,15 +195,17 @@ static ULONG shown_take(
 	return n;
 }
 
-void pike__iocp_shown_wait(struct pike_queue *q, int64_t timeout_ns)
+DWORD pike__iocp_shown_wait(struct pike_queue *q, int64_t timeout_ns)
 {
 	struct pike__shown *s = pike__iocp_of(q)->shown;
 	OVERLAPPED_ENTRY entries[2 * BATCH];
-	ULONG n = shown_take(s, entries, pike__iocp_ms(timeout_ns));
+	DWORD lost;
+	ULONG n = shown_take(s, entries, pike__iocp_ms(timeout_ns), &lost);
 
 	for (ULONG i = 0; i < n; i++)
 		if (entries[i].lpOverlapped)
 			pike__iocp_packet(q, &entries[i]);
+	return lost;
 }
 
 void pike__iocp_shown_close(struct pike__iocp *u)

@@ -79,12 +79,85 @@ CASE(a_quiet_pipe_of_messages_is_refused)
 	CloseHandle(pipe);
 }
 
+/* ------------------------------------------------------- the port is lost --
+ */
+
+static struct pike__win_sys owner_real;
+static struct {
+	bool lost;
+	int cancel_at; /* of waits, when what was cancelled is */
+	HANDLE file;
+	OVERLAPPED *cancelled;
+} owner;
+
+static BOOL owner_wait(HANDLE port, OVERLAPPED_ENTRY *entries, ULONG n,
+    ULONG *taken, DWORD timeout_ms, BOOL alertable)
+{
+	if (owner.cancel_at && --owner.cancel_at == 0 && owner.cancelled)
+		owner_real.CancelIoEx(owner.file, owner.cancelled);
+	if (!owner.lost)
+		return owner_real.GetQueuedCompletionStatusEx(
+		    port, entries, n, taken, timeout_ms, alertable);
+	SetLastError(ERROR_ABANDONED_WAIT_0);
+	return FALSE;
+}
+
+/* One may take its time. */
+static BOOL owner_cancel(HANDLE file, OVERLAPPED *ov)
+{
+	if (!owner.cancel_at)
+		return owner_real.CancelIoEx(file, ov);
+	owner.file = file;
+	owner.cancelled = ov;
+	return TRUE;
+}
+
+/* Who has closed what is not his own has his memory again all the same when the
+ * queue is closed. */
+static void owner_loses(bool shown)
+{
+	struct rig *other = rig_new(NULL);
+	struct pike_completion c;
+	pike_fd fd[2];
+	char in[4];
+
+	port_tcp_pair(fd);
+	rig_own(other, fd[1]);
+	pike_handle h = rig_adopt(other, fd[0]);
+	submit(other, op_recv(h, in, 4));
+	if (shown)
+		ck_assert_int_gt(pike_pollable(other->q), 0);
+	owner.lost = true;
+	if (shown) /* its thread waits already */
+		ck_assert_int_eq(pike_wake(other->q), 0);
+	while (pike_reap(other->q, &c, 1, shown ? 0 : -1) == 0)
+		continue;
+	ck_assert_int_eq(pike_reap(other->q, &c, 1, -1), -PIKE_EBADF);
+	owner.cancel_at = shown ? 0 : 3;
+	rig_close(other);
+	ck_assert_int_eq(owner.cancel_at, 0);
+	owner.lost = false;
+	ck_assert_int_eq(port_write(fd[1], "four", 4), 4);
+	port_wait_readable(fd[0]);
+	ck_assert_int_eq(port_read(fd[0], in, 4), 4);
+}
+
+CASE(a_queue_whose_port_is_lost_waits_for_its_calls)
+{
+	owner_loses(false);
+	owner_loses(true);
+}
+
 int main(void)
 {
+	owner_real = pike__win_sys;
+	pike__win_sys.GetQueuedCompletionStatusEx = owner_wait;
+	pike__win_sys.CancelIoEx = owner_cancel;
 	area_begin("owner");
 	area_add(a_quiet_connection_works);
 	area_add(a_quiet_pipe_works);
 	area_add(quiet_datagrams_are_refused);
 	area_add(a_quiet_pipe_of_messages_is_refused);
+	area_add(a_queue_whose_port_is_lost_waits_for_its_calls);
 	return area_end();
 }
