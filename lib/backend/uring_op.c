@@ -369,6 +369,8 @@ bool pike__uring_start(
 	case PIKE__STOPPED:
 		return false;
 	case PIKE__ENDED:
+		if (slot->moved) /* before there was a reason to end */
+			r->res = (int64_t)slot->moved;
 		return true;
 	default:
 		return pike__reactor_start(q, slot, r);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Polls of the ring that the kernel has ended, and that there is no memory to
- * begin anew: the ring is full, the kernel takes nothing, and an allocation
- * fails. When there is memory again nothing is lost.
+ * Requests that the kernel has ended, and that there is no memory to begin
+ * anew: the ring is full, the kernel takes nothing, and an allocation fails. Of
+ * polls nothing is lost when there is memory again.
  */
 #include "config.h"
 
@@ -94,17 +94,22 @@ static int fake_enter(
 	return taken;
 }
 
-/* What is waited for is the reactor's, by polls. */
-static void begin(void)
+static void begin_without(unsigned features_off)
 {
 	const struct pike_params params = {
-	    .backend = "uring", .features_off = PIKE_FEATURE_NATIVE};
+	    .backend = "uring", .features_off = features_off};
 
 	real = pike__sys;
 	pike__sys.uring_setup = fake_setup;
 	pike__sys.uring_enter = fake_enter;
 	pike__realloc_hook = poor_realloc;
 	ck_assert_int_eq(pike_queue_open(&q, &params), 0);
+}
+
+/* What is waited for is the reactor's, by polls. */
+static void begin(void)
+{
+	begin_without(PIKE_FEATURE_NATIVE);
 }
 
 /* A socket that cannot be written: its poll waits. */
@@ -246,6 +251,31 @@ START_TEST(a_close_without_memory_closes)
 }
 END_TEST
 
+/* It cannot go on, and says how far it came. */
+START_TEST(a_part_that_was_received_is_told)
+{
+	struct pike_completion c = {0};
+	struct pike_op op = {.opcode = PIKE_RECV, .flags = PIKE_ALL};
+	char in[2] = "";
+	int fd[2];
+
+	begin_without(0);
+	op.handle = pair(fd);
+	op.buf = in;
+	op.len = sizeof in;
+	use_submit(q, op);
+	look();
+	need_begins();
+	ck_assert_int_eq(write(fd[1], "x", 1), 1);
+	ck_assert_int_eq(pike_reap(q, &c, 1, PATIENCE), 1);
+	ck_assert_int_eq(c.res, 1);
+	ck_assert_int_eq(c.err, PIKE_ENOMEM);
+	ck_assert_int_eq(in[0], 'x');
+	need_ends();
+	pike_queue_close(q);
+}
+END_TEST
+
 UNIT_MAIN("lost", an_edge_that_could_not_be_asked_for_is_asked_for_later,
     what_wakes_is_watched_again_later, a_wait_is_short_while_a_poll_is_lost,
-    a_close_without_memory_closes)
+    a_close_without_memory_closes, a_part_that_was_received_is_told)
