@@ -121,6 +121,8 @@ static bool skips_known(struct pike__iocp *u, const struct pike__newcomer *new)
 								 : 0];
 	DWORD n;
 
+	if (new->kind != PIKE__SOCKET_STREAM)
+		return false;
 	if (*known)
 		return *known == 2;
 	*known = 1;
@@ -161,7 +163,7 @@ static bool quiet_known(struct pike__iocp *u, const struct pike__newcomer *new)
 	IO_STATUS_BLOCK status;
 
 	if (new->kind != PIKE__PIPE)
-		return new->kind == PIKE__SOCKET_STREAM &&skips_known(u, new);
+		return skips_known(u, new);
 	/* One that cannot be asked cannot be read. */
 	return pike__win_calls.query_file(pike__win_handle(new->fd), &status,
 		   &pipe, sizeof pipe, FILE_PIPE_INFORMATION) ||
@@ -187,8 +189,7 @@ DWORD pike__iocp_attach(
 		return error;
 	*flags |= PIKE__REGISTERED;
 	if (quiet ||
-	    ((*flags & PIKE__OPENED) && new->kind == PIKE__SOCKET_STREAM &&
-		!u->inline_off &&skips_known(u, new) &&
+	    ((*flags & PIKE__OPENED) && !u->inline_off && skips_known(u, new) &&
 		sys_SetFileCompletionNotificationModes(
 		    file, FILE_SKIP_COMPLETION_PORT_ON_SUCCESS |
 			      FILE_SKIP_SET_EVENT_ON_HANDLE)))
