@@ -210,9 +210,9 @@ static void refused(struct pike_queue *q, struct pike__handle *h,
 	pike__reactor_refused(q, h, err);
 }
 
-PIKE__COLD static void event_any(
-    struct pike_queue *q, pike_handle name, const struct kevent *event)
+static void event_came(struct pike_queue *q, const struct kevent *event)
 {
+	pike_handle name = pike__kqueue_told(q, event);
 	struct pike__handle *h = pike__handle_find(&q->handles, name);
 	int err = event->flags & EV_ERROR ? (int)event->data : 0;
 
@@ -263,17 +263,8 @@ static void kqueue_wait_for(struct pike_queue *q, int64_t timeout_ns)
 	if (n < 0)
 		pike__reactor_roused(q);
 	k->count = n;
-	for (int i = 0; i < n; i++) {
-		const struct kevent *event = &k->events[i];
-		pike_handle name = pike__kqueue_told(q, event);
-
-		/* Whether it can be written a try will find out. */
-		if (event->filter != EVFILT_READ ||
-		    (event->flags & (EV_EOF | EV_ERROR)) ||
-		    !pike__reactor_received(
-			q, name, PIKE_POLL_IN | PIKE_POLL_OUT))
-			event_any(q, name, event);
-	}
+	for (int i = 0; i < n; i++)
+		event_came(q, &k->events[i]);
 	if (k->reactor.heeds)
 		pike__reactor_after(q);
 }
