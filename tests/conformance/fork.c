@@ -345,7 +345,7 @@ CASE(a_child_of_a_busy_process_finds_no_lock_held)
 	static struct pike_params params;
 
 	if (!port_forks_busy())
-		SKIP("no children here");
+		SKIP("a child of a busy process cannot allocate here");
 	memset(&params, 0, sizeof(params));
 	rig_params(&params);
 	atomic_store(&fork_stop, false);
