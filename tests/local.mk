@@ -96,6 +96,7 @@ uring_tests =
 if HAVE_URING
 uring_tests += \
 	tests/uring/blocked \
+	tests/uring/flood \
 	tests/uring/lost \
 	tests/uring/names \
 	tests/uring/ring
@@ -302,6 +303,9 @@ uring_headers = tests/uring/use.h tests/unit/unit.h
 tests_uring_blocked_SOURCES = tests/uring/blocked.c $(uring_headers)
 tests_uring_blocked_CPPFLAGS = $(seam_cppflags)
 tests_uring_blocked_LDADD = $(seam_libs)
+tests_uring_flood_SOURCES = tests/uring/flood.c $(uring_headers)
+tests_uring_flood_CPPFLAGS = $(seam_cppflags)
+tests_uring_flood_LDADD = $(seam_libs)
 tests_uring_lost_SOURCES = tests/uring/lost.c $(uring_headers)
 tests_uring_lost_CPPFLAGS = $(seam_cppflags)
 tests_uring_lost_LDADD = $(seam_libs)

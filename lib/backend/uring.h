@@ -40,10 +40,13 @@ static inline struct pike__slot *pike__uring_short_slot(uint64_t name)
 /* In slot->phase, beside those of the reactor. */
 enum {
 	PIKE__URING_HELD = 0x40,   /* waits for the handle's connect */
-	PIKE__URING_DETOUR = 0x20, /* the kernel could not: the reactor does it
-				    */
+	PIKE__URING_DETOUR = 0x20, /* the kernel could not: the reactor does it;
+				      of a group, requests for one do */
 	PIKE__URING_MANY = 0x04,   /* its request is for many results */
-	PIKE__URING_POOR = 0x08    /* no handle is promised to it any more */
+	PIKE__URING_POOR = 0x08,   /* no handle is promised to it any more */
+	PIKE__URING_FRESH = 0x02   /* of MANY on a stream: all of its results so
+				      far, which are counted in shots, left
+				      data behind */
 };
 
 /* What a request points to that its op has not: stays until it has ended. */
@@ -288,6 +291,11 @@ static inline bool pike__uring_poured(struct pike_queue *q,
 	if (slot->state != PIKE__STARTED || (cqe->flags & both) != both ||
 	    cqe->res <= 0 || !q->done.shots_left)
 		return false;
+	if (PIKE__SELDOM(slot->phase & PIKE__URING_FRESH)) {
+		if (!(cqe->flags & IORING_CQE_F_SOCK_NONEMPTY))
+			return false;
+		slot->shots++;
+	}
 	g = pike__group_of(slot);
 	ug = g->ring;
 	ug->inside--;

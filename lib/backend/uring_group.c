@@ -129,7 +129,9 @@ bool pike__uring_give_grouped(struct pike_queue *q, struct pike__slot *slot)
 	const struct pike__handle *h = slot->handle;
 	struct pike__group *g = pike__group_of(slot);
 	struct pike__uring_msg *m = NULL;
-	bool many = pike__uring_shoots(q, &slot->op);
+	bool stream = h->kind == PIKE__SOCKET_STREAM;
+	bool many = pike__uring_shoots(q, &slot->op) &&
+		    !(slot->phase & PIKE__URING_DETOUR);
 	/* A request for many fills whole buffers. */
 	bool whole = slot->op.len == g->size - pike__group_offset(&slot->op);
 	struct io_uring_sqe *sqe;
@@ -152,11 +154,13 @@ bool pike__uring_give_grouped(struct pike_queue *q, struct pike__slot *slot)
 		pike__uring_msg_give(u, slot);
 		return false;
 	}
-	slot->phase &= (uint8_t)~PIKE__URING_MANY;
+	slot->phase &= (uint8_t) ~(PIKE__URING_MANY | PIKE__URING_FRESH);
+	slot->shots = 0;
 	if (many && whole)
 		slot->phase |= PIKE__URING_MANY;
-	if (many && whole && !m && h->kind == PIKE__SOCKET_STREAM &&
-	    (h->flags & PIKE__CONNECTED))
+	if (many && whole && stream)
+		slot->phase |= PIKE__URING_FRESH;
+	if (many && whole && stream && !m && (h->flags & PIKE__CONNECTED))
 		slot->phase |= PIKE__SHORT;
 	if (m) {
 		if (slot->phase & PIKE__URING_MANY) {
@@ -323,6 +327,39 @@ static bool must_learn(
 	return true;
 }
 
+/* So many results the kernel gives without a pause; it is 32. */
+#define RUN 16
+
+/*
+ * After a run at its beginning a request waits for one edge of all that there
+ * was. If that gives the rest of the data it does not look again, and the end
+ * of the stream behind them is never told: requests for one do that.
+ */
+static void run_over(struct pike_queue *q, struct pike__slot *slot)
+{
+	int events;
+
+	slot->phase &= (uint8_t)~PIKE__URING_FRESH;
+	if (slot->shots < RUN || slot->state == PIKE__ENDING)
+		return;
+	events = pike__posix_ask((int)slot->handle->fd, POLLRDHUP);
+	if (events > 0) {
+		slot->phase |= PIKE__URING_DETOUR;
+		pike__uring_cancel(q, slot);
+	}
+}
+
+static void more_comes(
+    struct pike_queue *q, struct pike__slot *slot, uint32_t flags)
+{
+	if (!(slot->phase & PIKE__URING_FRESH))
+		return;
+	if (flags & IORING_CQE_F_SOCK_NONEMPTY)
+		slot->shots++;
+	else
+		run_over(q, slot);
+}
+
 bool pike__uring_grouped(
     struct pike_queue *q, struct pike__slot *slot, int32_t res, uint32_t flags)
 {
@@ -356,7 +393,9 @@ bool pike__uring_grouped(
 	}
 	if (!pike__queue_closing(q))
 		pike__shot(q, slot, &r);
-	if (!more) {
+	if (more) {
+		more_comes(q, slot, flags);
+	} else {
 		pike__uring_msg_give(u, slot);
 		pike__uring_again(q, slot);
 	}

@@ -185,9 +185,17 @@ static inline void take_answers(struct pike_queue *q, struct pike__uring *u)
 
 /* ---- waiting ---- */
 
+/* Whether its request shall end: so that the op does, or goes on by others. */
+static bool unwanted(const struct pike__slot *slot)
+{
+	const uint8_t both = PIKE__URING_MANY | PIKE__URING_DETOUR;
+
+	return slot->state == PIKE__ENDING || (slot->phase & both) == both;
+}
+
 static bool asks_again(struct pike_queue *q, struct pike__slot *slot)
 {
-	if (slot->state != PIKE__ENDING || !(slot->phase & PIKE__IN_SYSTEM))
+	if (!(slot->phase & PIKE__IN_SYSTEM) || !unwanted(slot))
 		return false;
 	pike__uring_cancel(q, slot);
 	return true;

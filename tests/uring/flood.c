@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* Receives of many results from a stream, as requests for many and for one. */
+#include "config.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "backend/sys.h"
+#include "use.h"
+
+static struct pike__sys real;
+static const struct io_uring *ring;
+static unsigned flags_run;
+static unsigned pours; /* receives of many that were submitted */
+
+static int fake_setup(
+    unsigned entries, struct io_uring *made, struct io_uring_params *p)
+{
+	ring = made;
+	flags_run = p->flags;
+	return real.uring_setup(entries, made, p);
+}
+
+static int fake_enter(
+    int fd, unsigned n, unsigned least, unsigned flags, void *arg, size_t size)
+{
+	const struct io_uring_sq *sq = &ring->sq;
+
+	for (unsigned at = *sq->khead; at != *sq->ktail; at++) {
+		const struct io_uring_sqe *sqe = &sq->sqes[at & sq->ring_mask];
+
+		pours += sqe->opcode == IORING_OP_RECV &&
+			 (sqe->ioprio & IORING_RECV_MULTISHOT);
+	}
+	return real.uring_enter(fd, n, least, flags, arg, size);
+}
+
+static struct pike_queue *opened(uint32_t features_off)
+{
+	const struct pike_params params = {
+	    .backend = "uring", .features_off = features_off};
+	struct pike_queue *q;
+
+	real = pike__sys;
+	pike__sys.uring_setup = fake_setup;
+	pike__sys.uring_enter = fake_enter;
+	ck_assert_int_eq(pike_queue_open(&q, &params), 0);
+	return q;
+}
+
+/* More than the kernel takes at a time, and the end, are there before anybody
+ * receives. */
+static void stream_ends(uint32_t features_off)
+{
+	enum {
+		SIZE = 16,
+		COUNT_OF = 80
+	};
+	struct pike_queue *q = opened(features_off);
+	struct pike_op op = {.opcode = PIKE_RECV};
+	static const char bytes[SIZE * COUNT_OF];
+	struct pike_completion c;
+	int64_t group, came = 0;
+	int fd[2];
+
+	group = pike_group_open(q, 2 * COUNT_OF, SIZE, NULL);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	ck_assert_int_eq(send(fd[1], bytes, sizeof bytes, 0), sizeof bytes);
+	close(fd[1]);
+	op.flags = PIKE_GROUP | PIKE_MULTISHOT;
+	op.handle = pike_adopt(q, fd[0], 0);
+	op.u.group.id = (uint32_t)group;
+	pours = 0;
+	use_submit(q, op);
+	for (;;) {
+		c = use_take(q);
+		if (!(c.flags & PIKE_MORE))
+			break;
+		came += c.res;
+	}
+	ck_assert_int_eq(c.res, 0);
+	ck_assert_uint_eq(c.flags, PIKE_EOF);
+	ck_assert_int_eq(came, sizeof bytes);
+	pike_queue_close(q);
+}
+
+START_TEST(the_end_behind_a_flood_is_told)
+{
+	stream_ends(0);
+	if (flags_run & IORING_SETUP_DEFER_TASKRUN)
+		ck_assert_uint_eq(pours, 1);
+}
+END_TEST
+
+UNIT_MAIN("flood", the_end_behind_a_flood_is_told)
