@@ -123,6 +123,12 @@ int pike__uring_group_give(
 
 /* ---- requests ---- */
 
+/*
+ * For many results, if the kernel can be relied upon. A stream's urgent data
+ * end the receiving at their mark, as if there were none, when the thread has
+ * a signal pending, and work that is not deferred is told of like a signal: the
+ * edge would be gone, and nothing received any more.
+ */
 bool pike__uring_give_grouped(struct pike_queue *q, struct pike__slot *slot)
 {
 	struct pike__uring *u = pike__uring_of(q);
@@ -131,7 +137,8 @@ bool pike__uring_give_grouped(struct pike_queue *q, struct pike__slot *slot)
 	struct pike__uring_msg *m = NULL;
 	bool stream = h->kind == PIKE__SOCKET_STREAM;
 	bool many = pike__uring_shoots(q, &slot->op) &&
-		    !(slot->phase & PIKE__URING_DETOUR);
+		    !(slot->phase & PIKE__URING_DETOUR) &&
+		    (!stream || u->deferred);
 	/* A request for many fills whole buffers. */
 	bool whole = slot->op.len == g->size - pike__group_offset(&slot->op);
 	struct io_uring_sqe *sqe;

@@ -92,4 +92,14 @@ START_TEST(the_end_behind_a_flood_is_told)
 }
 END_TEST
 
-UNIT_MAIN("flood", the_end_behind_a_flood_is_told)
+/* Urgent data would end it unheard. */
+START_TEST(a_ring_that_is_not_deferred_pours_no_stream)
+{
+	stream_ends(PIKE_FEATURE_SINGLE_ISSUER);
+	ck_assert_uint_eq(flags_run & IORING_SETUP_DEFER_TASKRUN, 0);
+	ck_assert_uint_eq(pours, 0);
+}
+END_TEST
+
+UNIT_MAIN("flood", the_end_behind_a_flood_is_told,
+    a_ring_that_is_not_deferred_pours_no_stream)
