@@ -204,9 +204,9 @@ PIKE__APART static int wait_beside(struct pike_queue *q, int64_t timeout_ns)
 	if (q->realtime.count && e->own.clock_fd < 0)
 		pike__own_watch_clock(&e->own, q);
 	timeout_ns = pike__reactor_before(q, timeout_ns);
-	if (!e->reactor.masked)
+	if (!e->reactor.masked ||
+	    !pike__signals_unblock(e->reactor.signals, &before))
 		return wait_once(e, timeout_ns);
-	pike__signals_unblock(e->reactor.signals, &before);
 	n = wait_once(e, timeout_ns);
 	sys_pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return n;

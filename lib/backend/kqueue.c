@@ -241,6 +241,7 @@ static void kqueue_wait_for(struct pike_queue *q, int64_t timeout_ns)
 	struct pike__kqueue *k = q->backend_state;
 	uint32_t names;
 	sigset_t before;
+	bool open;
 	int n;
 
 	if (q->realtime.count &&
@@ -251,11 +252,11 @@ static void kqueue_wait_for(struct pike_queue *q, int64_t timeout_ns)
 	names = k->fresh_count < FRESH_AT_ONCE ? k->fresh_count : FRESH_AT_ONCE;
 	if (names < k->fresh_count)
 		timeout_ns = 0;
-	if (k->reactor.masked)
-		pike__signals_unblock(k->reactor.signals, &before);
+	open = k->reactor.masked &&
+	       pike__signals_unblock(k->reactor.signals, &before);
 	n = wait_once(
 	    k, names ? pike__kqueue_changes(q, names) : 0, timeout_ns);
-	if (k->reactor.masked)
+	if (open)
 		sys_pthread_sigmask(SIG_SETMASK, &before, NULL);
 	/* Interrupted it was after the changes had been made. */
 	if (names && (n >= 0 || errno == EINTR))
