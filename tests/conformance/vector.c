@@ -248,6 +248,15 @@ CASE(zero_length_at_the_end_is_not_the_end)
 
 /* -- lengths that a 32-bit number cannot hold -- */
 
+static void recv_huge(
+    struct rig *rig, pike_handle h, pike_fd peer, char *huge, size_t ask)
+{
+	pike_id id = submit(rig, op_recv(h, huge, ask));
+	peer_write(rig, peer, "0123456789", 10);
+	expect_one(rig, id, 10, 0, 0);
+	ck_assert_mem_eq(huge, "0123456789", 10);
+}
+
 /* Traps 114, 75: clamped, and never cut into something else. */
 CASE(recv_into_more_than_four_gib)
 {
@@ -264,13 +273,10 @@ CASE(recv_into_more_than_four_gib)
 	for (int i = 0; i < 2; i++) {
 		/* len + 4 GiB: the lower half of one of them is small. */
 		size_t ask = i ? len : (size_t)UINT32_MAX + 2;
-		pike_id id = submit(rig, op_recv(h, huge, ask));
-		peer_write(rig, peer, "0123456789", 10);
-		expect_one(rig, id, 10, 0, 0);
-		ck_assert_mem_eq(huge, "0123456789", 10);
+		recv_huge(rig, h, peer, huge, ask);
 		struct pike_iovec iov[3] = {
 		    {huge, 2}, {huge + 2, ask - 2}, {huge, 1}};
-		id = submit(rig, op_io(PIKE_READV, h, iov, 3));
+		pike_id id = submit(rig, op_io(PIKE_READV, h, iov, 3));
 		peer_write(rig, peer, "abcde", 5);
 		expect_one(rig, id, 5, 0, 0);
 		ck_assert_mem_eq(huge, "abcde", 5);
@@ -318,13 +324,8 @@ CASE(datagrams_into_more_than_four_gib)
 	if (!huge)
 		SKIP("not enough address space");
 	rig_peer(rig, RIG_DGRAM, &h, &peer);
-	for (int i = 0; i < 2; i++) {
-		size_t ask = i ? len : (size_t)UINT32_MAX + 2;
-		pike_id id = submit(rig, op_recv(h, huge, ask));
-		peer_write(rig, peer, "0123456789", 10);
-		expect_one(rig, id, 10, 0, 0);
-		ck_assert_mem_eq(huge, "0123456789", 10);
-	}
+	recv_huge(rig, h, peer, huge, (size_t)UINT32_MAX + 2);
+	recv_huge(rig, h, peer, huge, len);
 	port_huge_free(huge, len);
 }
 
