@@ -101,13 +101,11 @@ CASE(cancel_of_a_stale_handle_is_ebadf)
 CASE(cancel_of_one_direction_leaves_the_others_waiting)
 {
 	static char room[65536];
-	pike_fd fd[2];
+	pike_handle h;
+	pike_fd peer;
 	char in[8];
 
-	if (!rig_plain_pair(rig, RIG_UNIX, fd))
-		SKIP("no Unix sockets");
-	port_fill(fd[0]);
-	pike_handle h = rig_adopt(rig, fd[0]);
+	rig_full(rig, RIG_UNIX, &h, &peer);
 	pike_id recv = submit(rig, op_recv(h, in, 8));
 	pike_id send = submit(rig, op_send(h, "12345678", 8));
 	pike_id poll = submit(rig, op_poll(h, PIKE_POLL_IN));
@@ -117,11 +115,11 @@ CASE(cancel_of_one_direction_leaves_the_others_waiting)
 	fence(rig);
 	expect_pending(rig, send);
 	expect_pending(rig, poll);
-	ck_assert_int_eq(port_write(fd[1], "x", 1), 1);
+	ck_assert_int_eq(port_write(peer, "x", 1), 1);
 	struct pike_completion c = wait_one(rig, poll);
 	ck_assert_int_eq(c.res & PIKE_POLL_IN, PIKE_POLL_IN);
 	expect_pending(rig, send);
-	while (port_read(fd[1], room, sizeof(room)) > 0)
+	while (port_read(peer, room, sizeof(room)) > 0)
 		continue;
 	c = wait_one(rig, send);
 	ck_assert_int_gt(c.res, 0);
@@ -174,14 +172,11 @@ CASE(cancel_of_a_recv_in_the_middle_keeps_the_order)
 /* It moved nothing, so the direction goes on; the rest goes in order. */
 CASE(cancel_of_a_send_that_moved_nothing_leaves_the_stream_whole)
 {
-	pike_fd fd[2];
-	char got[4096];
-	int64_t n, total = 0;
+	pike_handle h;
+	pike_fd peer;
+	char got[8];
+	int64_t full = rig_full(rig, RIG_UNIX, &h, &peer);
 
-	if (!rig_plain_pair(rig, RIG_UNIX, fd))
-		SKIP("no Unix sockets");
-	int64_t full = port_fill(fd[0]);
-	pike_handle h = rig_adopt(rig, fd[0]);
 	pike_id a = submit(rig, op_flags(op_send(h, "AAAA", 4), PIKE_ALL));
 	pike_id b = submit(rig, op_flags(op_send(h, "BBBB", 4), PIKE_ALL));
 	pike_id c = submit(rig, op_flags(op_send(h, "CCCC", 4), PIKE_ALL));
@@ -189,16 +184,10 @@ CASE(cancel_of_a_send_that_moved_nothing_leaves_the_stream_whole)
 	ck_assert_int_eq(pike_cancel(rig->q, b), 0);
 	expect_error(rig, b, PIKE_ECANCELED);
 	/* No more than there was: what is sent meanwhile comes behind it. */
-	for (; total < full; total += n) {
-		size_t most = sizeof(got);
-		if (full - total < (int64_t)most)
-			most = (size_t)(full - total);
-		n = port_read(fd[1], got, most);
-		ck_assert_int_gt(n, 0);
-	}
+	peer_drain(rig, peer, full);
 	expect_one(rig, a, 4, 0, 0);
 	expect_one(rig, c, 4, 0, 0);
-	peer_read(rig, fd[1], got, 8);
+	peer_read(rig, peer, got, 8);
 	ck_assert_mem_eq(got, "AAAACCCC", 8);
 }
 
@@ -258,15 +247,11 @@ CASE(cancel_of_a_recv_that_moved_some_reports_them)
 
 CASE(cancel_handle_counts_what_it_ends_and_leaves_other_handles)
 {
-	pike_fd fd[2];
-	pike_handle other;
-	pike_fd peer;
+	pike_handle h, other;
+	pike_fd full, peer;
 	char in[4] = {0};
 
-	if (!rig_plain_pair(rig, RIG_UNIX, fd))
-		SKIP("no Unix sockets");
-	port_fill(fd[0]);
-	pike_handle h = rig_adopt(rig, fd[0]);
+	rig_full(rig, RIG_UNIX, &h, &full);
 	rig_peer(rig, RIG_TCP, &other, &peer);
 	pike_id stays = submit(rig, op_recv(other, in, 4));
 	pike_id timer = submit(rig, op_timer(INT64_MAX));

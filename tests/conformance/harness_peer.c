@@ -120,14 +120,16 @@ int64_t rig_full(
 	if (!rig_plain_pair(rig, kind, fd))
 		return 0;
 	int writer = kind == RIG_PIPE;
+	bool tcp =
+	    kind == RIG_TCP || (kind == RIG_UNIX && !port_can(PORT_UNIX));
 	if (kind != RIG_PIPE) {
-		port_buffers(fd[0], kind == RIG_TCP ? 65536 : 4096);
-		port_buffers(fd[1], kind == RIG_TCP ? 65536 : 4096);
+		port_buffers(fd[0], tcp ? 65536 : 4096);
+		port_buffers(fd[1], tcp ? 65536 : 4096);
 	}
 	/* What is on its way makes room when it has arrived. */
 	for (int64_t n; (n = port_fill(fd[writer])) > 0;) {
 		sum += n;
-		if (kind == RIG_TCP)
+		if (tcp)
 			port_settle(fd[writer]);
 	}
 	*h = rig_adopt(rig, fd[writer]);

@@ -40,10 +40,13 @@ int64_t port_fill(pike_fd fd)
 
 	for (size_t step = sizeof(junk); step > 0;) {
 		int64_t n = port_write(fd, junk, step);
-		if (n > 0)
-			sum += n;
-		else
+		if (n <= 0) {
 			step /= 2;
+			continue;
+		}
+		/* Where room came late there may be much of it. */
+		sum += n;
+		step = sizeof(junk);
 	}
 	return sum;
 }
