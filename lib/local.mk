@@ -37,7 +37,9 @@ pike_core_headers = \
 
 # Alike on every system, by its own declarations.
 pike_alike = \
+	lib/backend/option.c \
 	lib/backend/sockaddr.c \
+	lib/backend/option.h \
 	lib/backend/sockaddr.h
 
 pike_reactor = \
@@ -46,7 +48,6 @@ pike_reactor = \
 	lib/backend/posix_error.c \
 	lib/backend/posix_io.c \
 	lib/backend/posix_msg.c \
-	lib/backend/posix_opt.c \
 	lib/backend/posix_pipe.c \
 	lib/backend/posix_signal.c \
 	lib/backend/posix_socket.c \
@@ -96,7 +97,6 @@ pike_iocp = \
 	lib/backend/iocp_transfer.c \
 	lib/backend/win_calls.c \
 	lib/backend/win_error.c \
-	lib/backend/win_opt.c \
 	lib/backend/win_signal.c \
 	lib/backend/win_socket.c \
 	lib/backend/iocp.h \

@@ -1,17 +1,41 @@
 /* SPDX-License-Identifier: MIT */
-/* Socket options: the portable ones by table, others as they are. */
+/* What lib/backend/option.c asks of a POSIX system. */
 #ifndef PIKE_LIB_BACKEND_POSIX_OPT_H
 #define PIKE_LIB_BACKEND_POSIX_OPT_H
 
-struct pike_op;
+#include <errno.h>
+#include <limits.h>
 
-/*
- * Set or read what op names (u.option, buf, len). Return 0, or the bytes
- * written to buf, or a negated errno of the system. A portable option has 4
- * bytes exactly, an int32_t (EINVAL), and a value that the option can have
- * (EINVAL); a socket that does not know it answers ENOPROTOOPT.
- */
-int pike__opt_set(int fd, const struct pike_op *op);
-int pike__opt_get(int fd, const struct pike_op *op);
+#include "compat.h"
+
+#define OPTION_LINGER      SO_LINGER_SEC
+#define OPTION_LINGER_MAX  INT32_MAX
+#define OPTION_SECONDS(n)  (n)
+#define OPTION_REUSEPORT   SO_REUSEPORT_LB
+#define OPTION_KEEPCNT_MAX INT32_MAX
+#define OPTION_INVALID     EINVAL
+#define OPTION_UNKNOWN     ENOPROTOOPT
+#define OPTION_NO_LEVEL    EOPNOTSUPP
+
+/* 0, or the system's code. */
+static inline uint32_t option_write(
+    pike_fd fd, int level, int name, const void *buf, int len)
+{
+	return sys_setsockopt((int)fd, level, name, buf, (socklen_t)len)
+		   ? (uint32_t)errno
+		   : 0;
+}
+
+/* *len becomes the bytes that were written to buf. */
+static inline uint32_t option_read(
+    pike_fd fd, int level, int name, void *buf, int *len)
+{
+	socklen_t size = (socklen_t)*len;
+
+	if (sys_getsockopt((int)fd, level, name, buf, &size))
+		return (uint32_t)errno;
+	*len = (int)size;
+	return 0;
+}
 
 #endif

@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "compat.h"
+#include "option.h"
 #include "posix_error.h"
 #include "posix_io.h"
-#include "posix_opt.h"
 #include "sockaddr.h"
 
 /* Connections that failed before they were taken: the next one may be good. */
@@ -390,12 +390,12 @@ static int option_do(struct pike__handle *h, const struct pike_op *op)
 {
 	bool set = op->opcode == PIKE_SETSOCKOPT;
 	int level = op->u.option.level;
-	int err;
-	int done =
-	    set ? pike__opt_set((int)h->fd, op) : pike__opt_get((int)h->fd, op);
+	int err, done = 0;
+	uint32_t error =
+	    set ? pike__option_set(h, op) : pike__option_get(h, op, &done);
 
-	if (done < 0) {
-		errno = -done;
+	if (error) {
+		errno = (int)error;
 		return -1;
 	}
 	if (set &&

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "iocp.h"
+#include "option.h"
 #include "sockaddr.h"
 #include "win_error.h"
-#include "win_opt.h"
 
 /* ---- making ---- */
 
@@ -331,16 +331,53 @@ static DWORD name_get(struct pike__handle *h, const struct pike_op *op)
 	return 0;
 }
 
+/*
+ * On a stream REUSEADDR means what it means elsewhere without being asked for:
+ * a port whose connections are gone can be bound again. Windows' own option of
+ * that name would let a listener's port be taken away from it.
+ */
+static bool option_reuses(
+    const struct pike__handle *h, const struct pike_op *op)
+{
+	return h->kind == PIKE__SOCKET_STREAM &&
+	       op->u.option.level == PIKE_SOL &&
+	       op->u.option.name == PIKE_SO_REUSEADDR && op->buf &&
+	       op->len == sizeof(int32_t);
+}
+
 static DWORD option_set(struct pike__handle *h, const struct pike_op *op)
 {
-	DWORD error = pike__win_opt_set(h, op);
 	int level = op->u.option.level;
+	int32_t value;
+	DWORD error;
 
+	if (option_reuses(h, op)) {
+		memcpy(&value, op->buf, sizeof value);
+		if (value < 0 || value > 1)
+			return WSAEINVAL;
+		h->flags &= (uint16_t)~PIKE__IOCP_REUSES;
+		if (value)
+			h->flags |= PIKE__IOCP_REUSES;
+		return 0;
+	}
+	error = pike__option_set(h, op);
 	if (!error &&
 	    ((level == PIKE_SOL && op->u.option.name == PIKE_SO_LINGER) ||
 		(level == SOL_SOCKET && op->u.option.name == SO_LINGER)))
 		h->flags |= PIKE__LINGERS;
 	return error;
+}
+
+static DWORD option_get(
+    const struct pike__handle *h, const struct pike_op *op, int *done)
+{
+	int32_t value = (h->flags & PIKE__IOCP_REUSES) != 0;
+
+	if (!option_reuses(h, op))
+		return pike__option_get(h, op, done);
+	memcpy(op->buf, &value, sizeof value);
+	*done = sizeof value;
+	return 0;
 }
 
 void pike__win_at_once(struct pike_queue *q, struct pike__handle *h,
@@ -368,7 +405,7 @@ void pike__win_at_once(struct pike_queue *q, struct pike__handle *h,
 		error = option_set(h, op);
 		break;
 	default:
-		error = pike__win_opt_get(h, op, &done);
+		error = option_get(h, op, &done);
 		break;
 	}
 	if (error)

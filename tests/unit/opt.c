@@ -14,7 +14,8 @@
 
 #include <pike.h>
 
-#include "backend/posix_opt.h"
+#include "backend/option.h"
+#include "handle.h"
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof(*(array))))
 
@@ -26,13 +27,44 @@ static int opt_socket(int family, int type)
 	return fd;
 }
 
+/* A handle of fd, of the family that an adopted one has. */
+static struct pike__handle opt_handle(int fd)
+{
+	struct pike__handle h = {.fd = fd, .family = PIKE_AF_INET};
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+
+	if (getsockname(fd, (struct sockaddr *)&sa, &len) == 0)
+		h.family = sa.ss_family == AF_INET    ? PIKE_AF_INET
+			   : sa.ss_family == AF_INET6 ? PIKE_AF_INET6
+						      : PIKE_AF_UNIX;
+	return h;
+}
+
+/* What was done, 0 or bytes, or a negated errno. */
+static int opt_do_set(int fd, const struct pike_op *op)
+{
+	struct pike__handle h = opt_handle(fd);
+
+	return -(int)pike__option_set(&h, op);
+}
+
+static int opt_do_get(int fd, const struct pike_op *op)
+{
+	struct pike__handle h = opt_handle(fd);
+	int done = 0;
+	uint32_t error = pike__option_get(&h, op, &done);
+
+	return error ? -(int)error : done;
+}
+
 static int opt_set(int fd, int name, int32_t value)
 {
 	struct pike_op op = {.buf = &value, .len = sizeof(value)};
 
 	op.u.option.level = PIKE_SOL;
 	op.u.option.name = name;
-	return pike__opt_set(fd, &op);
+	return opt_do_set(fd, &op);
 }
 
 /* The value, or a negated errno; what it reads is no errno's negation. */
@@ -43,7 +75,7 @@ static int opt_get(int fd, int name)
 
 	op.u.option.level = PIKE_SOL;
 	op.u.option.name = name;
-	int res = pike__opt_get(fd, &op);
+	int res = opt_do_get(fd, &op);
 	if (res < 0) {
 		ck_assert_int_eq(value, INT32_MIN);
 		return res;
@@ -257,13 +289,13 @@ START_TEST(opt_lengths)
 		op.u.option.name = name;
 		for (int i = 0; i < COUNT(lengths); i++) {
 			op.len = lengths[i];
-			ck_assert_int_eq(pike__opt_set(fd, &op), -EINVAL);
-			ck_assert_int_eq(pike__opt_get(fd, &op), -EINVAL);
+			ck_assert_int_eq(opt_do_set(fd, &op), -EINVAL);
+			ck_assert_int_eq(opt_do_get(fd, &op), -EINVAL);
 		}
 		op.buf = NULL;
 		op.len = sizeof(int32_t);
-		ck_assert_int_eq(pike__opt_set(fd, &op), -EINVAL);
-		ck_assert_int_eq(pike__opt_get(fd, &op), -EINVAL);
+		ck_assert_int_eq(opt_do_set(fd, &op), -EINVAL);
+		ck_assert_int_eq(opt_do_get(fd, &op), -EINVAL);
 	}
 	ck_assert_int_eq(opt_get(fd, PIKE_SO_REUSEADDR), 0);
 	close(fd);
@@ -281,9 +313,9 @@ START_TEST(opt_unaligned)
 	memcpy(bytes + 1, &value, sizeof(value));
 	op.u.option.level = PIKE_SOL;
 	op.u.option.name = PIKE_SO_TTL;
-	ck_assert_int_eq(pike__opt_set(fd, &op), 0);
+	ck_assert_int_eq(opt_do_set(fd, &op), 0);
 	memset(bytes, 0, sizeof(bytes));
-	ck_assert_int_eq(pike__opt_get(fd, &op), 4);
+	ck_assert_int_eq(opt_do_get(fd, &op), 4);
 	memcpy(&value, bytes + 1, sizeof(value));
 	ck_assert_int_eq(value, 44);
 	close(fd);
@@ -299,9 +331,9 @@ START_TEST(opt_raw_levels)
 
 	op.u.option.level = SOL_SOCKET;
 	op.u.option.name = SO_RCVTIMEO;
-	ck_assert_int_eq(pike__opt_set(fd, &op), 0);
+	ck_assert_int_eq(opt_do_set(fd, &op), 0);
 	memset(&wait, 0, sizeof(wait));
-	ck_assert_int_eq(pike__opt_get(fd, &op), sizeof(wait));
+	ck_assert_int_eq(opt_do_get(fd, &op), sizeof(wait));
 	ck_assert_int_eq(wait.tv_sec, 12);
 
 	/* The length that comes back is the system's. */
@@ -309,18 +341,18 @@ START_TEST(opt_raw_levels)
 	op.u.option.name = SO_TYPE;
 	op.buf = room;
 	op.len = sizeof(room);
-	ck_assert_int_eq(pike__opt_get(fd, &op), sizeof(int));
+	ck_assert_int_eq(opt_do_get(fd, &op), sizeof(int));
 
 	op.u.option.name = 0x7fff;
-	ck_assert_int_eq(pike__opt_get(fd, &op), -ENOPROTOOPT);
-	ck_assert_int_eq(pike__opt_set(fd, &op), -ENOPROTOOPT);
+	ck_assert_int_eq(opt_do_get(fd, &op), -ENOPROTOOPT);
+	ck_assert_int_eq(opt_do_set(fd, &op), -ENOPROTOOPT);
 	op.len = (size_t)INT_MAX + 1;
-	ck_assert_int_eq(pike__opt_get(fd, &op), -EINVAL);
-	ck_assert_int_eq(pike__opt_set(fd, &op), -EINVAL);
+	ck_assert_int_eq(opt_do_get(fd, &op), -EINVAL);
+	ck_assert_int_eq(opt_do_set(fd, &op), -EINVAL);
 	close(fd);
 
 	op.len = sizeof(room);
-	ck_assert_int_eq(pike__opt_get(-1, &op), -EBADF);
+	ck_assert_int_eq(opt_do_get(-1, &op), -EBADF);
 }
 END_TEST
 
