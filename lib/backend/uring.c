@@ -40,6 +40,7 @@ static struct io_uring_sqe *spare_next(struct pike__uring *u)
 		return NULL;
 	u->spare_count++;
 	u->reactor.heeds = true;
+	u->spare[at] = (struct io_uring_sqe){0};
 	return &u->spare[at];
 }
 
@@ -234,7 +235,7 @@ static const char *ring_try(struct pike_queue *q, struct pike__uring *u)
 
 	if (pike__own_open(&u->own, q, pike__uring_watch))
 		return "eventfd";
-	sqe = pike__uring_next(u); /* it is empty but for one */
+	sqe = pike__uring_next(u); /* there is room: no other but one */
 	io_uring_prep_nop(sqe);
 	sqe->user_data = PIKE__URING_NOBODY;
 	do {
@@ -265,7 +266,6 @@ static const char *ring_open(
     struct pike_queue *q, struct pike__uring *u, uint32_t features_off)
 {
 	struct io_uring_params p;
-	struct io_uring_sq *sq = &u->ring.sq;
 
 	if (ring_setup(u, features_off, &p)) {
 		if (errno != EINVAL)
@@ -277,9 +277,7 @@ static const char *ring_open(
 		errno = ENOSYS;
 		return "the kernel is too old: features";
 	}
-	for (unsigned i = 0; i < sq->ring_entries; i++)
-		sq->array[i] = i;
-	u->room = sq->ring_entries;
+	u->room = u->ring.sq.ring_entries;
 	u->tells = p.flags & IORING_SETUP_TASKRUN_FLAG;
 	u->deferred = p.flags & IORING_SETUP_DEFER_TASKRUN;
 	u->reactor.heeds = !u->deferred;

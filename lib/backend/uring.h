@@ -219,16 +219,19 @@ void pike__uring_show(struct pike_queue *q, bool now, int64_t next);
 /* How long to rest when the kernel has no memory, at first. */
 #define PIKE__URING_REST_NS 1000000
 
-/* The next place in the ring, where there is room. */
+/* The next place in the ring, where there is room, and empty: not every
+ * version of liburing's prep functions writes every field. */
 static inline struct io_uring_sqe *pike__uring_next(struct pike__uring *u)
 {
 	struct io_uring_sq *sq = &u->ring.sq;
+	struct io_uring_sqe *sqe = &sq->sqes[sq->sqe_tail++ & sq->ring_mask];
 
 	u->room--;
-	return &sq->sqes[sq->sqe_tail++ & sq->ring_mask];
+	*sqe = (struct io_uring_sqe){0};
+	return sqe;
 }
 
-/* The next request to fill in, every field; null when out of memory. */
+/* The next request to fill in, which is empty; null when out of memory. */
 struct io_uring_sqe *pike__uring_sqe_any(struct pike__uring *u);
 
 static inline struct io_uring_sqe *pike__uring_sqe(struct pike__uring *u)
