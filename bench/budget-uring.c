@@ -94,6 +94,13 @@ static void uring_instructions(const char *hand, const char *server,
 	    hand, by_hand, instructions / by_hand);
 }
 
+/* Clang spills where GCC does not. */
+#ifdef __clang__
+#	define MULTISHOT_ALONE 445
+#else
+#	define MULTISHOT_ALONE 426
+#endif
+
 void budget_uring(void)
 {
 	setenv("PIKE_BACKEND", "uring", 1);
@@ -107,9 +114,9 @@ void budget_uring(void)
 	uring_datagrams(DATAGRAMS, 20, 0.05);
 	if (budget_instructions_possible()) {
 		uring_instructions("uring-echo", "pike-echo", 1, 10, 465);
-		uring_instructions("uring-echo", "pike-echo", 50, 2, 335);
-		uring_instructions(
-		    "uring-multishot", "pike-multishot", 1, 10, 450);
+		uring_instructions("uring-echo", "pike-echo", 50, 2, 330);
+		uring_instructions("uring-multishot", "pike-multishot", 1, 10,
+		    MULTISHOT_ALONE);
 		uring_instructions(
 		    "uring-multishot", "pike-multishot", 50, 2, 327);
 	}
