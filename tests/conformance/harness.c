@@ -428,12 +428,8 @@ void fence(struct rig *rig)
 		continue;
 }
 
-/*
- * What spins asks the system many thousand times in a tenth of a second, also
- * on a busy machine; what waits, a few times. The price of asking is found out
- * here, so that it does not matter how slow this machine or this build is.
- */
-void expect_idle(struct rig *rig)
+/* The CPU time of a wait in which nothing happens, less what is allowed. */
+static int64_t idle_excess(struct rig *rig, int64_t *asked)
 {
 	int64_t begun = port_cpu_ns();
 
@@ -444,11 +440,28 @@ void expect_idle(struct rig *rig)
 	pike_id timer = submit(rig, op_timer(100 * NS_PER_MS));
 
 	expect_one(rig, timer, 1, 0, 0);
-	int64_t used = port_cpu_ns() - before;
+	*asked = before - begun;
 	/* Where all is slow, what is next to nothing is more of it. */
-	int64_t asked = before - begun + port_cpu_step_ns();
-	if (used > (asked + NS_PER_MS) * port_fewer())
-		book_fail("%lld us of CPU time while nothing happens, %lld us "
-			  "for a thousand questions",
-		    (long long)used / 1000, (long long)(before - begun) / 1000);
+	return port_cpu_ns() - before -
+	       (*asked + port_cpu_step_ns() + NS_PER_MS) * port_fewer();
+}
+
+/*
+ * What spins asks the system many thousand times in a tenth of a second, also
+ * on a busy machine; what waits, a few times. The price of asking is found out
+ * here, so that it does not matter how slow this machine or this build is; and
+ * as others can make a moment dearer, what spins is to do so three times.
+ */
+void expect_idle(struct rig *rig)
+{
+	int64_t excess = 0, asked = 0;
+
+	for (int i = 0; i < 3; i++) {
+		excess = idle_excess(rig, &asked);
+		if (excess <= 0)
+			return;
+	}
+	book_fail("%lld us of CPU time too much while nothing happens, %lld us "
+		  "for a thousand questions",
+	    (long long)excess / 1000, (long long)asked / 1000);
 }
