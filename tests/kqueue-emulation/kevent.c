@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -238,37 +239,37 @@ static int64_t now(void)
 	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 
-/* Until something may be there; -1 with errno, 0 when the time is over. */
+/* Until something may be there; -1 with errno, 0 when the time is over. The
+ * wait is one that sanitizers know: they put a handler off until the next such
+ * call, and at none below may it find the lock taken by its own thread. */
 static int wait_for_some(struct kq *q, int64_t until, const sigset_t *before)
 {
+	struct pollfd p = {.fd = q->fd, .events = POLLIN};
 	struct epoll_event events[3];
 	struct timespec left = {0, 0};
-	bool waits = until != 0 && !q->first;
 	int n, err;
 
-	if (waits && until > 0) {
+	if (until != 0 && !q->first) {
 		int64_t ns = until - now();
 
-		if (ns > 0) {
+		if (until > 0 && ns > 0) {
 			left.tv_sec = ns / NS_PER_S;
 			left.tv_nsec = ns % NS_PER_S;
 		}
-	}
-	if (waits) {
 		q->waiters++;
 		pthread_mutex_unlock(&kq_mutex);
-	}
-	n = epoll_pwait2(q->fd, events, 3, until < 0 && waits ? NULL : &left,
-	    waits ? before : NULL);
-	err = errno;
-	if (waits) {
+		n = ppoll(&p, 1, until < 0 ? NULL : &left, before);
+		err = errno;
 		pthread_mutex_lock(&kq_mutex);
 		q->waiters--;
+		errno = err;
+		if (n <= 0)
+			return n;
 	}
+	n = epoll_wait(q->fd, events, 3, 0);
 	for (int i = 0; i < n; i++)
 		if (events[i].data.u64 != KQ_NAME_BELL)
 			harvest(q, (int)events[i].data.u64);
-	errno = err;
 	return n;
 }
 
