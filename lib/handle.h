@@ -27,8 +27,9 @@ enum {
 	PIKE__ATTENDED = 0x40, /* of READS: ops are pending on the handle */
 	PIKE__POURS = 0x80,    /* of READS: see below */
 	PIKE__NATIVE = 0x100,  /* the backend takes plain ops without a try */
-	PIKE__LOST = 0x200     /* of POLLS: edges were told, and shall be again
+	PIKE__LOST = 0x200,    /* of POLLS: edges were told, and shall be again
 				*/
+	PIKE__UNTOLD = 0x400   /* of WRITES: no edge will tell of room */
 };
 
 struct pike__lane {

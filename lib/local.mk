@@ -53,6 +53,7 @@ pike_reactor = \
 	lib/backend/posix_socket.c \
 	lib/backend/reactor.c \
 	lib/backend/reactor_group.c \
+	lib/backend/reactor_refused.c \
 	lib/backend/reactor_signal.c \
 	lib/backend/reactor_urgent.c \
 	lib/backend/compat.h \

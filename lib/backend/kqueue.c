@@ -184,7 +184,25 @@ static unsigned event_bits(struct pike__handle *h, const struct kevent *event)
 	return known > 0 ? bits | (unsigned)known : bits;
 }
 
-/* A filter was refused. What is not registered whole is not at all. */
+/* WRITE was refused, and READ was not: true when READ shall stay. */
+static bool only_write_refused(struct pike_queue *q, struct pike__handle *h,
+    const struct kevent *event, int err)
+{
+	/* Of a pipe whose other end has gone: NetBSD's EBADF. To try is to
+	 * learn of it, at either end. */
+	if (h->kind == PIKE__PIPE && (err == EPIPE || err == EBADF)) {
+		pike__reactor_event_any(
+		    q, h->self, event_bits(h, event) | PIKE_POLL_HUP);
+		return true;
+	}
+	/* Of another kqueue, and of whatever else can only be read. */
+	if (err != EPERM)
+		return false;
+	pike__reactor_refused_writes(q, h);
+	return true;
+}
+
+/* A filter was refused. Without READ a descriptor is not registered at all. */
 static void refused(struct pike_queue *q, struct pike__handle *h,
     const struct kevent *event, int err)
 {
@@ -199,14 +217,14 @@ static void refused(struct pike_queue *q, struct pike__handle *h,
 	/* Of two the first has said it. */
 	if (other < event)
 		return;
-	if (other == k->events + k->count)
+	if (err == EINVAL || err == ENODEV || err == EOPNOTSUPP)
+		err = EPERM;
+	if (other == k->events + k->count) {
+		if (!reads && only_write_refused(q, h, event, err))
+			return;
 		pike__kqueue_delete(
 		    k, event->ident, reads ? EVFILT_WRITE : EVFILT_READ);
-	if (err == EINVAL || err == ENODEV)
-		err = EPERM;
-	/* Thus NetBSD, of a pipe without a reader. */
-	if (err == EBADF && !reads && h->kind == PIKE__PIPE)
-		err = EPIPE;
+	}
 	pike__reactor_refused(q, h, err);
 }
 

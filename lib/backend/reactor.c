@@ -79,31 +79,20 @@ static void lists_forget(struct pike__reactor *r, struct pike__handle *h)
 
 /* ---- trying ---- */
 
-static void result_refused(
-    const struct pike__slot *slot, int err, struct pike__result *r)
-{
-	*r = (struct pike__result){0};
-	/* EPERM: nothing that readiness is known of; EEXIST: adopted twice. */
-	pike__posix_error(r, err == EPERM    ? EOPNOTSUPP
-			     : err == EEXIST ? EBUSY
-					     : err);
-	if (slot->op.opcode != PIKE_POLL && slot->moved)
-		r->res = (int64_t)slot->moved;
-}
-
 /* Makes sure that an edge will be told. False: the op ends with the error. */
 static bool armed(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
 {
 	struct pike__reactor *reactor = q->backend_state;
 	struct pike__handle *h = slot->handle;
-	int err;
+	int err = EPERM;
 
 	if (slot == &h->own && slot->op.flags && h->pending == 1)
 		h->lane[PIKE__READS].state |= PIKE__POURS;
-	if (h->flags & PIKE__REGISTERED)
+	if (!(h->flags & PIKE__REGISTERED))
+		err = reactor->poller->arm(q, h);
+	else if (!pike__reactor_untold(slot))
 		return true;
-	err = reactor->poller->arm(q, h);
 	if (!err) {
 		*r = (struct pike__result){0};
 		h->flags |= PIKE__REGISTERED;
@@ -111,7 +100,7 @@ static bool armed(
 			h->lane[PIKE__READS].state |= PIKE__ARMED;
 		return true;
 	}
-	result_refused(slot, err, r);
+	pike__reactor_result_refused(slot, err, r);
 	return false;
 }
 
@@ -373,44 +362,6 @@ void pike__reactor_event_any(
 		lane_run(q, h, PIKE__READS);
 	if (h->lane[PIKE__POLLS].head)
 		polls_run(q, h, events);
-}
-
-/* Ends what waits at the head of a lane. */
-static void lane_refused(
-    struct pike_queue *q, struct pike__handle *h, int lane, int err)
-{
-	struct pike__slot *slot = h->lane[lane].head;
-	struct pike__result r;
-
-	if (!slot || slot->state != PIKE__STARTED || slot->paused)
-		return;
-	result_refused(slot, err, &r);
-	pike__finish(q, slot, &r);
-}
-
-void pike__reactor_refused(
-    struct pike_queue *q, struct pike__handle *h, int err)
-{
-	struct pike__slot *next;
-	struct pike__result r;
-
-	pike__unpark(h);
-	/* What comes later shall ask again. */
-	h->flags &= (uint16_t)~PIKE__REGISTERED;
-	h->lane[PIKE__READS].state &= ~(PIKE__ARMED | PIKE__POURS);
-	/* A pipe without a reader, of which the next write is told. */
-	if (err == EPIPE) {
-		pike__reactor_event_any(
-		    q, h->self, PIKE_POLL_OUT | PIKE_POLL_ERR);
-		return;
-	}
-	lane_refused(q, h, PIKE__WRITES, err);
-	lane_refused(q, h, PIKE__READS, err);
-	for (struct pike__slot *s = h->lane[PIKE__POLLS].head; s; s = next) {
-		next = s->next;
-		result_refused(s, err, &r);
-		pike__finish(q, s, &r);
-	}
 }
 
 void pike__reactor_recv_otherwise(

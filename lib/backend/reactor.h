@@ -79,10 +79,17 @@ void pike__reactor_later(struct pike__reactor *r, struct pike__handle *h);
 void pike__reactor_urgent_rest(struct pike_queue *q, struct pike__slot *slot);
 void pike__reactor_urgent_ask(struct pike_queue *q, struct pike__handle *h);
 
-/* Arming has failed after all, with the system's error: what waits for either
- * direction, and polls, end. */
+/* Refusals (reactor_refused.c), with the system's error. Arming has failed
+ * after all: what waits for either direction, and polls, end. */
 void pike__reactor_refused(
     struct pike_queue *q, struct pike__handle *h, int err);
+/* Only of what can be read will edges tell: what waits to write ends, and what
+ * will have to. */
+void pike__reactor_refused_writes(struct pike_queue *q, struct pike__handle *h);
+/* Whether no edge will tell of what it waits for. */
+bool pike__reactor_untold(const struct pike__slot *slot);
+void pike__reactor_result_refused(
+    const struct pike__slot *slot, int err, struct pike__result *r);
 
 /* A parked recv that did not simply receive. */
 PIKE__COLD void pike__reactor_recv_otherwise(

@@ -133,10 +133,17 @@ static int descriptor_attach(struct knote *kn)
 		   : S_ISFIFO(st.st_mode)                       ? KQ_PIPE
 		   : S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) ? KQ_FILE
 								: KQ_OTHER;
-	/* Reported by mio#582: not an event, but an error. */
-	if (kn->kind == KQ_PIPE && kn->event.filter == EVFILT_WRITE &&
-	    poll(&p, 1, 0) > 0 && (p.revents & POLLERR))
+	if (kn->event.filter != EVFILT_WRITE)
+		return 0;
+	/* Reported by mio#582: not an event, but an error; and of the end that
+	 * is read as well, as pipes go both ways there (sys_pipe.c of all). */
+	if (kn->kind == KQ_PIPE && poll(&p, 1, 0) > 0 &&
+	    (p.revents & (POLLERR | POLLHUP)))
 		return kq_system->pipe_error;
+	/* "EVFILT_READ" is all that a queue in a queue has, on all of them. */
+	for (const struct kq *q = kq_all; q; q = q->next)
+		if (q->fd == p.fd)
+			return EINVAL;
 	return 0;
 }
 

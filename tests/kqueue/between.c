@@ -65,7 +65,8 @@ static bool is_refused(const struct kevent *c)
 {
 	if ((c->filter != EVFILT_READ && c->filter != EVFILT_WRITE) ||
 	    !(c->flags & EV_ADD) || !fake.refusals ||
-	    c->ident != (uintptr_t)fake.refused)
+	    c->ident != (uintptr_t)fake.refused ||
+	    (fake.refuses_reads_not && c->filter == EVFILT_READ))
 		return false;
 	fake.refusals--;
 	return true;

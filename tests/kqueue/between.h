@@ -16,6 +16,7 @@ struct between {
 	unsigned short flags;       /* in each event as well */
 	int refused, refused_error; /* WRITE and READ of this descriptor */
 	int refusals;               /* so often */
+	bool refuses_reads_not;     /* only WRITE of it */
 	int interrupts;             /* so many calls, after their changes */
 	int fails;                  /* so many, before theirs */
 	bool eats_errors;           /* telling of an error takes it */

@@ -233,6 +233,54 @@ START_TEST(a_write_ends_when_its_reader_had_gone_before_it_was_added)
 }
 END_TEST
 
+/* Its end comes after what is unread, also when WRITE is refused because of it:
+ * on most systems a pipe goes both ways. */
+static void read_ends(const char *system)
+{
+	struct pike_op poll = {.opcode = PIKE_POLL,
+	    .op_flags = PIKE_POLL_IN,
+	    .flags = PIKE_MULTISHOT};
+	struct pike_completion c;
+	char in[4];
+	int fd[2];
+
+	begin_on(system);
+	ck_assert_int_eq(pipe(fd), 0);
+	submit_read(adopted(fd[0]), in, 2);
+	ck_assert_int_eq(write(fd[1], "abc", 3), 3);
+	close(fd[1]);
+	ck_assert_int_eq(taken().res, 2);
+	end();
+	close(fd[0]);
+
+	begin_on(system);
+	ck_assert_int_eq(pipe(fd), 0);
+	poll.handle = adopted(fd[0]);
+	use_submit(q, poll);
+	submit_read(poll.handle, in, sizeof in);
+	close(fd[1]);
+	for (int i = 0; i < 2; i++) {
+		c = taken();
+		ck_assert_int_eq(
+		    c.res, c.flags & PIKE_MORE ? c.res & ~PIKE_POLL_ERR : 0);
+		ck_assert(c.flags & (PIKE_MORE | PIKE_EOF));
+	}
+	submit_read(poll.handle, in, sizeof in);
+	do {
+		c = taken();
+	} while (c.flags & PIKE_MORE);
+	ck_assert_uint_eq(c.flags, PIKE_EOF);
+	end();
+	close(fd[0]);
+}
+
+START_TEST(a_read_ends_when_its_writer_had_gone_before_it_was_added)
+{
+	read_ends("freebsd"); /* EPIPE, of WRITE */
+	read_ends("netbsd");  /* EBADF */
+}
+END_TEST
+
 UNIT_MAIN("kqueue: ends", a_refused_connect_is_refused_whoever_has_the_error,
     a_write_that_is_told_too_early_is_no_connection,
     an_end_that_comes_with_data_comes_after_them,
@@ -240,4 +288,5 @@ UNIT_MAIN("kqueue: ends", a_refused_connect_is_refused_whoever_has_the_error,
     the_end_of_a_fifo_comes_though_nothing_tells_of_it,
     a_fifo_has_an_end_for_each_of_its_writers,
     a_write_ends_when_its_reader_goes,
-    a_write_ends_when_its_reader_had_gone_before_it_was_added)
+    a_write_ends_when_its_reader_had_gone_before_it_was_added,
+    a_read_ends_when_its_writer_had_gone_before_it_was_added)

@@ -56,6 +56,77 @@ START_TEST(what_cannot_be_added_is_said_and_others_go_on)
 }
 END_TEST
 
+/* Of the other direction all is told; what waits to write ends, now and later,
+ * and polls that ask for nothing else. */
+START_TEST(what_cannot_be_written_can_be_read)
+{
+	static const char bytes[65536];
+	struct pike_op out = {.opcode = PIKE_WRITE,
+	    .buf = (void *)(uintptr_t)bytes,
+	    .len = sizeof bytes};
+	struct pike_op poll = {.opcode = PIKE_POLL, .op_flags = PIKE_POLL_OUT};
+	struct pike_completion c;
+	char in;
+	int pair[2];
+
+	begin_on("freebsd");
+	unix_pair(pair);
+	fake.refused = pair[0];
+	fake.refused_error = EINVAL;
+	fake.refusals = 9;
+	fake.refuses_reads_not = true;
+	out.handle = poll.handle = adopted(pair[0]);
+	pike_id id = submit_read(out.handle, &in, 1);
+	for (int i = 0; i < 2; i++) {
+		while (use_do(q, out) > 0)
+			continue;
+		ck_assert_int_eq(use_do(q, out), -PIKE_ENOTSUP);
+		ck_assert_int_eq(use_do(q, poll), -PIKE_ENOTSUP);
+	}
+	poll.op_flags |= PIKE_POLL_IN;
+	pike_id both = use_submit(q, poll);
+	ck_assert_int_eq(write(pair[1], "a", 1), 1);
+	c = taken();
+	ck_assert_int_eq(c.id, id);
+	ck_assert_int_eq(c.res, 1);
+	c = taken();
+	ck_assert_int_eq(c.id, both);
+	ck_assert_int_eq(c.res, PIKE_POLL_IN);
+	ck_assert_int_eq(fake.refusals, 8);
+	end();
+	close(pair[0]);
+	close(pair[1]);
+}
+END_TEST
+
+START_TEST(a_queue_in_a_queue_is_told_by_a_poll)
+{
+	struct pike_op op = {.opcode = PIKE_POLL,
+	    .op_flags = PIKE_POLL_IN,
+	    .flags = PIKE_MULTISHOT};
+	struct pike_params params = {.backend = "kqueue"};
+	struct pike_completion c;
+	struct pike_queue *inner;
+
+	begin_on("freebsd");
+	ck_assert_int_eq(pike_queue_open(&inner, &params), 0);
+	op.handle = adopted((int)pike_pollable(inner));
+	use_submit(q, op);
+	look();
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(pike_post(inner, NULL, i), 0);
+		c = taken();
+		ck_assert_int_eq(c.res, PIKE_POLL_IN);
+		ck_assert_uint_eq(c.flags, PIKE_MORE);
+		ck_assert_int_eq(pike_reap(inner, &c, 1, 0), 1);
+		ck_assert_int_eq(c.res, i);
+		ck_assert_int_eq(pike_reap(inner, &c, 1, 0), 0);
+	}
+	end();
+	pike_queue_close(inner);
+}
+END_TEST
+
 START_TEST(an_interrupted_call_has_made_its_changes)
 {
 	char in[5];
@@ -315,6 +386,7 @@ START_TEST(timers_of_the_system_are_only_ever_made_anew)
 END_TEST
 
 UNIT_MAIN("kqueue: quirks", what_cannot_be_added_is_said_and_others_go_on,
+    what_cannot_be_written_can_be_read, a_queue_in_a_queue_is_told_by_a_poll,
     an_interrupted_call_has_made_its_changes,
     a_call_that_failed_has_made_nothing, what_was_released_makes_no_event,
     files_are_never_added, flags_that_nobody_knows_are_not_looked_at,
