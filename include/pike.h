@@ -596,12 +596,12 @@ PIKE_API int pike_cancel_handle(struct pike_queue *q, pike_handle h);
  * Takes a descriptor of the caller's (socket, pipe end, terminal, ...) into
  * the queue; adopt each only once at a time, and leave it alone meanwhile.
  * It stays open at pike_queue_close. Its O_NONBLOCK is left as it is, except
- * on a socket that listens or connects, on the master of a pair of terminals
- * and on what is no socket, pipe, terminal or file: there it is set until
- * pike_release or pike_queue_close puts it back. A terminal that blocks is
- * opened once more for pike's own use. flags: 0. The owning thread. Returns the
- * handle, or -PIKE_EINVAL (flags), -PIKE_EBADF (not a descriptor),
- * -PIKE_ENOMEM.
+ * on a socket that listens or connects (macOS, NetBSD: on all sockets), on the
+ * master of a pair of terminals and on what is no socket, pipe, terminal or
+ * file: there it is set until pike_release or pike_queue_close puts it back. A
+ * terminal that blocks is opened once more for pike's own use. flags: 0. The
+ * owning thread. Returns the handle, or -PIKE_EINVAL (flags), -PIKE_EBADF (not
+ * a descriptor), -PIKE_ENOMEM.
  *
  * On Windows fd is a SOCKET, or the HANDLE of a named pipe that was opened with
  * FILE_FLAG_OVERLAPPED (ops on other files say -PIKE_ENOTSUP). -PIKE_EBUSY: it

@@ -107,6 +107,8 @@ static void socket_adopted(struct pike__handle *h)
 		h->lane[PIKE__WRITES].state |= PIKE__SPECIAL;
 	}
 	h->flags |= PIKE__LINGERS; /* it may */
+	if (PIKE_SENDS_WAIT)
+		pike__posix_unblock(h);
 }
 
 pike_handle pike__posix_adopt(struct pike_queue *q, pike_fd fd)

@@ -52,6 +52,9 @@ CASE(an_adopted_descriptor_keeps_its_flags)
 		pike_fd fd[2];
 		char byte;
 		bool nonblocking = i & 1;
+		/* Where a send would wait in spite of its flag. */
+		bool is_set = nonblocking ||
+			      (port_sends_wait() && kinds[i / 2] != RIG_PIPE);
 		if (!rig_plain_pair(rig, kinds[i / 2], fd))
 			continue;
 		port_set_nonblocking(fd[0], nonblocking);
@@ -60,7 +63,7 @@ CASE(an_adopted_descriptor_keeps_its_flags)
 		pike_id id = submit(rig, op_io(PIKE_READ, h, &byte, 1));
 		fence(rig);
 		expect_pending(rig, id);
-		ck_assert_int_eq(port_is_nonblocking(fd[0]), nonblocking);
+		ck_assert_int_eq(port_is_nonblocking(fd[0]), is_set);
 		ck_assert_int_eq(port_write(fd[1], "x", 1), 1);
 		expect_one(rig, id, 1, 0, 0);
 		ck_assert_int_eq(pike_release(rig->q, h), fd[0]);

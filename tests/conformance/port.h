@@ -70,6 +70,7 @@ bool port_is_open(pike_fd fd);
 bool port_is_cloexec(pike_fd fd);
 bool port_is_nonblocking(pike_fd fd);
 void port_set_nonblocking(pike_fd fd, bool on);
+bool port_sends_wait(void); /* whether only that keeps sends from waiting */
 bool port_same(pike_fd a, pike_fd b); /* one file behind both */
 pike_fd port_dup(pike_fd fd);
 pike_fd port_dup_as(pike_fd fd, pike_fd number); /* number must be free */

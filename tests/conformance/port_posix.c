@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The tests' port layer, by POSIX calls: descriptors, pipes, files. */
-#define _GNU_SOURCE
+#include "config.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -143,6 +144,11 @@ bool port_is_nonblocking(pike_fd fd)
 
 	MUST(flags >= 0);
 	return flags & O_NONBLOCK;
+}
+
+bool port_sends_wait(void)
+{
+	return PIKE_SENDS_WAIT;
 }
 
 void port_set_nonblocking(pike_fd fd, bool on)

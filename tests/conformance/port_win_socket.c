@@ -71,6 +71,11 @@ bool port_is_nonblocking(pike_fd fd)
 	return port_flag(fd) < port_flag_count;
 }
 
+bool port_sends_wait(void)
+{
+	return false;
+}
+
 static void port_block(pike_fd fd, bool block)
 {
 	u_long on = !block;

@@ -157,6 +157,12 @@ int poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 		return -1;                                                     \
 	}
 
+/* sosend() of macOS and NetBSD looks at O_NONBLOCK alone. */
+static int send_flags(int flags)
+{
+	return kq_system->sends_wait ? flags & ~MSG_DONTWAIT : flags;
+}
+
 RECEIVES(recv, (flags & MSG_OOB), (int fd, void *buf, size_t len, int flags),
     (fd, buf, len, flags), int, void *, size_t, int)
 RECEIVES(recvmsg, (flags & MSG_OOB), (int fd, struct msghdr *msg, int flags),
@@ -169,9 +175,9 @@ RECEIVES(preadv2, false,
     (int fd, const struct iovec *iov, int n, off_t at, int flags),
     (fd, iov, n, at, flags), int, const struct iovec *, int, off_t, int)
 SENDS(send, (int fd, const void *buf, size_t len, int flags),
-    (fd, buf, len, flags), int, const void *, size_t, int)
-SENDS(sendmsg, (int fd, const struct msghdr *msg, int flags), (fd, msg, flags),
-    int, const struct msghdr *, int)
+    (fd, buf, len, send_flags(flags)), int, const void *, size_t, int)
+SENDS(sendmsg, (int fd, const struct msghdr *msg, int flags),
+    (fd, msg, send_flags(flags)), int, const struct msghdr *, int)
 SENDS(write, (int fd, const void *buf, size_t len), (fd, buf, len), int,
     const void *, size_t)
 SENDS(writev, (int fd, const struct iovec *iov, int n), (fd, iov, n), int,

@@ -118,6 +118,7 @@ struct kq_system {
 	bool receipt_waits;     /* EV_RECEIPT may wait as if nothing was told */
 	bool fresh_is_writable; /* a socket that was never connected */
 	bool pipe_end_reads;    /* a pipe's writer is told by READ */
+	bool sends_wait;        /* MSG_DONTWAIT is for those who receive */
 	int pipe_error;         /* to add WRITE to a pipe without reader */
 	int64_t timeout_max;    /* in seconds */
 	unsigned short receipt; /* of the change's flags, what stays */

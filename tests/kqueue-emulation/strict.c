@@ -37,6 +37,7 @@ static const struct kq_system systems[] = {
 	.name = "macos",
 	.has_user = true,
 	.fresh_is_writable = true,
+	.sends_wait = true,
 	.pipe_error = EPIPE,
 	.timeout_max = 100000000,
 	.receipt = 0xffff,
@@ -45,6 +46,7 @@ static const struct kq_system systems[] = {
     {
 	.name = "netbsd",
 	.hears_threads = true,
+	.sends_wait = true,
 	.pipe_error = EBADF,
 	.timeout_max = INT64_MAX,
     },

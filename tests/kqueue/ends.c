@@ -281,6 +281,40 @@ START_TEST(a_read_ends_when_its_writer_had_gone_before_it_was_added)
 }
 END_TEST
 
+/* ---- sends ---- */
+
+START_TEST(a_send_does_not_wait_though_its_flag_is_not_looked_at)
+{
+	static const char *const systems[] = {"macos", "netbsd"};
+	static char out[1 << 20], in[1 << 20];
+
+	for (size_t i = 0; i < COUNT(systems); i++) {
+		struct pike_op op = {
+		    .opcode = PIKE_SEND, .flags = PIKE_ALL, .len = sizeof out};
+		pike_handle h;
+		int pair[2];
+
+		begin_on(systems[i]);
+		unix_pair(pair);
+		op.buf = out;
+		op.handle = h = adopted(pair[0]);
+		use_submit(q, op);
+		look();
+		op.opcode = PIKE_RECV;
+		op.buf = in;
+		op.handle = adopted(pair[1]);
+		use_submit(q, op);
+		for (int n = 0; n < 2; n++)
+			ck_assert_int_eq(taken().res, sizeof out);
+		ck_assert_int_eq(pike_release(q, h), pair[0]);
+		ck_assert_int_eq(fcntl(pair[0], F_GETFL) & O_NONBLOCK, 0);
+		end();
+		close(pair[0]);
+		close(pair[1]);
+	}
+}
+END_TEST
+
 UNIT_MAIN("kqueue: ends", a_refused_connect_is_refused_whoever_has_the_error,
     a_write_that_is_told_too_early_is_no_connection,
     an_end_that_comes_with_data_comes_after_them,
@@ -289,4 +323,5 @@ UNIT_MAIN("kqueue: ends", a_refused_connect_is_refused_whoever_has_the_error,
     a_fifo_has_an_end_for_each_of_its_writers,
     a_write_ends_when_its_reader_goes,
     a_write_ends_when_its_reader_had_gone_before_it_was_added,
-    a_read_ends_when_its_writer_had_gone_before_it_was_added)
+    a_read_ends_when_its_writer_had_gone_before_it_was_added,
+    a_send_does_not_wait_though_its_flag_is_not_looked_at)
