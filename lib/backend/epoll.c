@@ -198,18 +198,10 @@ static int wait_once(struct epoll *e, int64_t timeout_ns)
 PIKE__APART static int wait_beside(struct pike_queue *q, int64_t timeout_ns)
 {
 	struct epoll *e = q->backend_state;
-	sigset_t before;
-	int n;
 
 	if (q->realtime.count && e->own.clock_fd < 0)
 		pike__own_watch_clock(&e->own, q);
-	timeout_ns = pike__reactor_before(q, timeout_ns);
-	if (!e->reactor.masked ||
-	    !pike__signals_unblock(e->reactor.signals, &before))
-		return wait_once(e, timeout_ns);
-	n = wait_once(e, timeout_ns);
-	sys_pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return n;
+	return wait_once(e, pike__reactor_before(q, timeout_ns));
 }
 
 static void epoll_wait_for(struct pike_queue *q, int64_t timeout_ns)

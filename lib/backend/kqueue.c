@@ -244,22 +244,11 @@ static void event_came(struct pike_queue *q, const struct kevent *event)
 		refused(q, h, event, err);
 }
 
-static int wait_once(struct pike__kqueue *k, int changes, int64_t timeout_ns)
-{
-	struct timespec ts;
-
-	pike__timespec(
-	    &ts, timeout_ns < WAIT_NS_MAX ? timeout_ns : WAIT_NS_MAX);
-	return sys_kevent(k->kq, k->changes, changes, k->events,
-	    PIKE__EVENTS_MAX, timeout_ns < 0 ? NULL : &ts);
-}
-
 static void kqueue_wait_for(struct pike_queue *q, int64_t timeout_ns)
 {
 	struct pike__kqueue *k = q->backend_state;
+	struct timespec ts;
 	uint32_t names;
-	sigset_t before;
-	bool open;
 	int n;
 
 	if (q->realtime.count &&
@@ -270,12 +259,11 @@ static void kqueue_wait_for(struct pike_queue *q, int64_t timeout_ns)
 	names = k->fresh_count < FRESH_AT_ONCE ? k->fresh_count : FRESH_AT_ONCE;
 	if (names < k->fresh_count)
 		timeout_ns = 0;
-	open = k->reactor.masked &&
-	       pike__signals_unblock(k->reactor.signals, &before);
-	n = wait_once(
-	    k, names ? pike__kqueue_changes(q, names) : 0, timeout_ns);
-	if (open)
-		sys_pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pike__timespec(
+	    &ts, timeout_ns < WAIT_NS_MAX ? timeout_ns : WAIT_NS_MAX);
+	n = sys_kevent(k->kq, k->changes,
+	    names ? pike__kqueue_changes(q, names) : 0, k->events,
+	    PIKE__EVENTS_MAX, timeout_ns < 0 ? NULL : &ts);
 	/* Interrupted it was after the changes had been made. */
 	if (names && (n >= 0 || errno == EINTR))
 		pike__kqueue_registered(k, names);

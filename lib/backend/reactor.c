@@ -396,6 +396,7 @@ int64_t pike__reactor_before(struct pike_queue *q, int64_t timeout_ns)
 		h = next;
 	}
 	r->heeds = r->masked || r->runnable || r->later;
+	r->let_in = r->masked && pike__signals_unblock(r->signals, &r->before);
 	if (r->later) {
 		int64_t left = r->later_at - pike__port_monotonic();
 
@@ -417,6 +418,9 @@ void pike__reactor_after(struct pike_queue *q)
 	struct pike__reactor *r = q->backend_state;
 	struct pike__handle *h = r->later;
 
+	if (r->let_in)
+		sys_pthread_sigmask(SIG_SETMASK, &r->before, NULL);
+	r->let_in = false;
 	if (!h || r->later_at > pike__port_monotonic())
 		return;
 	r->later = NULL;

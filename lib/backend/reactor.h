@@ -31,6 +31,8 @@ struct pike__reactor {
 	bool heeds;  /* a wait has more to see to than its events: what is said
 			below, or what the poller has put off */
 	bool masked; /* the thread blocks signals that are waited for */
+	bool let_in; /* they are not blocked now, and before was the mask */
+	sigset_t before;
 	struct pike__handle *runnable; /* stopped by their budget */
 	struct pike__handle *later;    /* no edge will tell of them */
 	int64_t later_ns;              /* how long those rest */
@@ -62,7 +64,8 @@ int pike__reactor_group_open(struct pike_queue *q, struct pike__group *g);
 void pike__reactor_group_close(struct pike_queue *q, struct pike__group *g);
 
 /* Before a wait when the reactor heeds more than events: goes on with what was
- * stopped, and says how long the wait may last. */
+ * stopped, lets signals in until pike__reactor_after, and says how long the
+ * wait may last. */
 int64_t pike__reactor_before(struct pike_queue *q, int64_t timeout_ns);
 /* When ops that rest are tried again, if that is before next. */
 int64_t pike__reactor_next(const struct pike__reactor *r, int64_t next);

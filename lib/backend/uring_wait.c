@@ -384,9 +384,6 @@ static void wait_once(
 PIKE__APART static void wait_beside(
     struct pike_queue *q, struct pike__uring *u, int64_t timeout_ns)
 {
-	sigset_t before;
-	bool open;
-
 	if (q->realtime.count && u->own.clock_fd < 0)
 		pike__own_watch_clock(&u->own, q);
 	if (u->lost_cancels)
@@ -394,11 +391,7 @@ PIKE__APART static void wait_beside(
 	timeout_ns = pike__reactor_before(q, timeout_ns);
 	if (u->starved && pike__uring_will_feed(q))
 		timeout_ns = 0;
-	open = u->reactor.masked &&
-	       pike__signals_unblock(u->reactor.signals, &before);
 	wait_once(q, u, timeout_ns);
-	if (open)
-		sys_pthread_sigmask(SIG_SETMASK, &before, NULL);
 	u->reactor.heeds |=
 	    !u->deferred || u->lost_cancels || u->starved || u->spare_count;
 }
