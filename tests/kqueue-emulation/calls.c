@@ -69,13 +69,6 @@ int kq_close(int fd)
 	return next(fd);
 }
 
-int kq_sigaction(
-    int number, const struct sigaction *action, struct sigaction *old)
-{
-	NEXT(int, sigaction, int, const struct sigaction *, struct sigaction *)
-	return next(number, action, old);
-}
-
 int kq_socket_error(int fd)
 {
 	int error = 0, before = errno;

@@ -30,8 +30,7 @@ enum kq_kind {
 	KQ_OTHER,
 	KQ_SOCKET,
 	KQ_PIPE,
-	KQ_FILE,
-	KQ_SIGNAL
+	KQ_FILE
 };
 
 struct knote {
@@ -40,17 +39,15 @@ struct knote {
 	uint32_t generation; /* of its events in the epoll set */
 	bool used;
 	bool active;         /* on the list */
-	bool disabled;       /* EV_DISABLE */
 	bool watched;        /* in its epoll set */
 	bool on;             /* USER: triggered, and not yet cleared */
 	bool held;           /* chaos: not to be told in this call */
-	unsigned short keep; /* of CLEAR, ONESHOT, DISPATCH: what it has */
+	unsigned short keep; /* of CLEAR, ONESHOT: what it has */
 	int fd;              /* what is watched; -1: nothing */
 	enum kq_kind kind;
 	dev_t device; /* what the descriptor was when it was added */
 	ino_t inode;
-	unsigned fflags; /* USER: the lower bits */
-	int64_t count;   /* TIMER, SIGNAL: times that were not told */
+	int64_t count; /* TIMER: times that were not told */
 	struct kevent event;
 };
 
@@ -89,32 +86,22 @@ struct knote *kq_find(struct kq *q, const struct kevent *change);
 int kq_attach(struct knote *kn);
 void kq_detach(struct kq *q, struct knote *kn);
 int kq_watch(struct kq *q, struct knote *kn);
-void kq_unwatch(struct kq *q, struct knote *kn);
 /* Whether the condition holds; then the event is filled in. */
 bool kq_holds(struct knote *kn, struct kevent *event);
 /* It was told. */
 void kq_told(struct knote *kn);
-
-/* ---- signals.c ---- */
-
-/* Begins and ends to count a signal. 0, or an error of the system. */
-int kq_signal_attach(int number);
-void kq_signal_detach(int number);
 
 /* ---- calls.c ---- */
 
 /* The error of a socket, which it keeps for the program. */
 int kq_socket_error(int fd);
 int kq_close(int fd);
-int kq_sigaction(
-    int number, const struct sigaction *action, struct sigaction *old);
 
 /* ---- strict.c ---- */
 
 struct kq_system {
 	const char *name;
 	bool has_user;          /* EVFILT_USER */
-	bool hears_threads;     /* EVFILT_SIGNAL: also pthread_kill() */
 	bool receipt_waits;     /* EV_RECEIPT may wait as if nothing was told */
 	bool fresh_is_writable; /* a socket that was never connected */
 	bool pipe_end_reads;    /* a pipe's writer is told by READ */

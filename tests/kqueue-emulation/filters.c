@@ -13,13 +13,10 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
 #include "emulation.h"
-
-#define NS_PER_S INT64_C(1000000000)
 
 static bool of_descriptor(const struct kevent *event)
 {
@@ -108,15 +105,6 @@ int kq_watch(struct kq *q, struct knote *kn)
 	return EINVAL;
 }
 
-void kq_unwatch(struct kq *q, struct knote *kn)
-{
-	struct epoll_event none = {0};
-
-	if (kn->watched)
-		epoll_ctl(set_of(q, kn), EPOLL_CTL_DEL, kn->fd, &none);
-	kn->watched = false;
-}
-
 /* ---- READ and WRITE ---- */
 
 static int descriptor_attach(struct knote *kn)
@@ -147,40 +135,14 @@ static int descriptor_attach(struct knote *kn)
 	return 0;
 }
 
-static int socket_option(int fd, int name)
-{
-	int value = 0;
-	socklen_t len = sizeof value;
-
-	return getsockopt(fd, SOL_SOCKET, name, &value, &len) ? 0 : value;
-}
-
-/* "Sockets which have previously been passed to listen() return when there is
- * an incoming connection pending. data contains the size of the listen
- * backlog": kqueue(2) of FreeBSD. */
-static int64_t bytes_readable(const struct knote *kn)
+/* Not counted is what a listener has, nor room. */
+static int64_t bytes(const struct knote *kn)
 {
 	int n = 0;
 
-	if (kn->kind == KQ_SOCKET && socket_option(kn->fd, SO_ACCEPTCONN)) {
-		struct tcp_info info = {0};
-		socklen_t len = sizeof info;
-
-		getsockopt(kn->fd, IPPROTO_TCP, TCP_INFO, &info, &len);
-		return info.tcpi_unacked ? info.tcpi_unacked : 1;
-	}
-	return ioctl(kn->fd, FIONREAD, &n) ? 0 : n;
-}
-
-static int64_t bytes_writable(const struct knote *kn)
-{
-	int room, used = 0;
-
-	if (kn->kind != KQ_SOCKET)
-		return 1;
-	room = socket_option(kn->fd, SO_SNDBUF);
-	ioctl(kn->fd, SIOCOUTQ, &used);
-	return room > used ? room - used : 0;
+	return kn->event.filter == EVFILT_WRITE || ioctl(kn->fd, FIONREAD, &n)
+		   ? 1
+		   : n;
 }
 
 /* A stream socket that was never connected hangs, but has no end: for a BSD
@@ -251,7 +213,7 @@ static bool descriptor_holds(struct knote *kn, struct kevent *event)
 	pipe_end_holds(kn, p.revents, &holds);
 	if (!holds)
 		return false;
-	event->data = writes ? bytes_writable(kn) : bytes_readable(kn);
+	event->data = bytes(kn);
 	over &= p.revents;
 	/* A datagram's error is no end. */
 	if (kn->kind == KQ_SOCKET ? over & ~POLLERR : over)
@@ -269,41 +231,21 @@ static bool descriptor_holds(struct knote *kn, struct kevent *event)
 
 /* ---- TIMER ---- */
 
-static int64_t unit_ns(unsigned fflags)
-{
-	switch (fflags & ~(unsigned)NOTE_ABSTIME) {
-	case NOTE_SECONDS:
-		return NS_PER_S;
-	case NOTE_USECONDS:
-		return 1000;
-	case NOTE_NSECONDS:
-		return 1;
-	default:
-		return 1000000;
-	}
-}
-
 /* "The timer will be periodic unless EV_ONESHOT or NOTE_ABSTIME is specified";
  * "If fflags is not set, the default is milliseconds": kqueue(2) of FreeBSD. */
 static int timer_attach(struct knote *kn)
 {
-	bool at = kn->event.fflags & NOTE_ABSTIME;
-	int64_t unit = unit_ns(kn->event.fflags), ns;
-	struct itimerspec when = {0};
+	struct itimerspec when = {
+	    .it_value.tv_sec = kn->event.data / 1000,
+	    .it_value.tv_nsec = kn->event.data % 1000 * 1000000,
+	};
 
-	ns = kn->event.data > INT64_MAX / unit ? INT64_MAX
-					       : kn->event.data * unit;
-	when.it_value.tv_sec = ns / NS_PER_S;
-	when.it_value.tv_nsec = ns % NS_PER_S;
-	if (!at && !(kn->event.flags & EV_ONESHOT))
+	if (!(kn->event.flags & EV_ONESHOT))
 		when.it_interval = when.it_value;
-	kn->fd = timerfd_create(
-	    at ? CLOCK_REALTIME : CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	kn->fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (kn->fd < 0)
 		return ENOMEM;
-	return timerfd_settime(kn->fd, at ? TFD_TIMER_ABSTIME : 0, &when, NULL)
-		   ? errno
-		   : 0;
+	return timerfd_settime(kn->fd, 0, &when, NULL) ? errno : 0;
 }
 
 static bool timer_holds(struct knote *kn, struct kevent *event)
@@ -326,9 +268,6 @@ int kq_attach(struct knote *kn)
 		return descriptor_attach(kn);
 	case EVFILT_TIMER:
 		return timer_attach(kn);
-	case EVFILT_SIGNAL:
-		kn->kind = KQ_SIGNAL;
-		return kq_signal_attach((int)kn->event.ident);
 	case EVFILT_USER:
 		return kq_system->has_user ? 0 : EINVAL;
 	default:
@@ -338,11 +277,13 @@ int kq_attach(struct knote *kn)
 
 void kq_detach(struct kq *q, struct knote *kn)
 {
-	kq_unwatch(q, kn);
+	struct epoll_event none = {0};
+
+	if (kn->watched)
+		epoll_ctl(set_of(q, kn), EPOLL_CTL_DEL, kn->fd, &none);
+	kn->watched = false;
 	if (kn->event.filter == EVFILT_TIMER && kn->fd >= 0)
 		kq_close(kn->fd);
-	if (kn->kind == KQ_SIGNAL)
-		kq_signal_detach((int)kn->event.ident);
 	kn->fd = -1;
 }
 
@@ -355,11 +296,7 @@ bool kq_holds(struct knote *kn, struct kevent *event)
 	switch (kn->event.filter) {
 	case EVFILT_TIMER:
 		return timer_holds(kn, event);
-	case EVFILT_SIGNAL:
-		event->data = kn->count;
-		return kn->count > 0;
 	case EVFILT_USER:
-		event->fflags = kn->fflags;
 		return kn->on;
 	default:
 		return descriptor_holds(kn, event);
@@ -372,8 +309,5 @@ void kq_told(struct knote *kn)
 	if (!(kn->keep & EV_CLEAR))
 		return;
 	kn->count = 0;
-	if (kn->event.filter != EVFILT_USER)
-		return;
 	kn->on = false;
-	kn->fflags = 0;
 }

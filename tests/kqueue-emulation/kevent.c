@@ -35,32 +35,10 @@ static int note_add(struct kq *q, struct knote *kn, const struct kevent *change)
 	return err;
 }
 
-static void user_change(struct knote *kn, const struct kevent *change)
-{
-	unsigned flags = change->fflags & NOTE_FFLAGSMASK;
-
-	switch (change->fflags & NOTE_FFCTRLMASK) {
-	case NOTE_FFAND:
-		kn->fflags &= flags;
-		break;
-	case NOTE_FFOR:
-		kn->fflags |= flags;
-		break;
-	case NOTE_FFCOPY:
-		kn->fflags = flags;
-		break;
-	default:
-		break;
-	}
-	if (change->fflags & NOTE_TRIGGER)
-		kn->on = true;
-}
-
 /*
  * "Re-adding an existing event will modify the parameters of the original
- * event"; "Adding an event automatically enables it, unless overridden by the
- * EV_DISABLE flag": kqueue(2) of FreeBSD. "If an existing timer is re-added,
- * the existing timer will be effectively canceled".
+ * event": kqueue(2) of FreeBSD. "If an existing timer is re-added, the existing
+ * timer will be effectively canceled".
  */
 static int note_modify(
     struct kq *q, struct knote *kn, const struct kevent *change)
@@ -76,9 +54,8 @@ static int note_modify(
 
 static int change_apply(struct kq *q, const struct kevent *change)
 {
-	const unsigned short kept = EV_CLEAR | EV_ONESHOT | EV_DISPATCH;
+	const unsigned short kept = EV_CLEAR | EV_ONESHOT;
 	struct knote *kn = kq_find(q, change);
-	bool off = change->flags & EV_DISABLE;
 	int err = 0;
 
 	if (!kn)
@@ -100,20 +77,12 @@ static int change_apply(struct kq *q, const struct kevent *change)
 		if (err)
 			return err;
 		kn->keep = change->flags & kept;
-		if (change->filter == EVFILT_TIMER ||
-		    change->filter == EVFILT_SIGNAL)
+		if (change->filter == EVFILT_TIMER)
 			kn->keep |= EV_CLEAR; /* "sets EV_CLEAR internally" */
 	}
-	if (change->filter == EVFILT_USER)
-		user_change(kn, change);
-	if (off)
-		kq_deactivate(q, kn);
-	kn->disabled =
-	    off || (kn->disabled && !(change->flags & (EV_ADD | EV_ENABLE)));
-	if (kn->disabled)
-		kq_unwatch(q, kn);
-	else
-		err = kq_watch(q, kn);
+	if (change->filter == EVFILT_USER && change->fflags == NOTE_TRIGGER)
+		kn->on = true;
+	err = kq_watch(q, kn);
 	if (err)
 		kq_drop(q, kn);
 	return err;
@@ -183,14 +152,10 @@ static bool tell(struct kq *q, struct knote *kn, struct kevent *event)
 		return true;
 	}
 	kq_told(kn);
-	if (kn->keep & EV_DISPATCH) {
-		kn->disabled = true;
-		kq_unwatch(q, kn);
-	} else if (!(kn->keep & EV_CLEAR) || kq_chance(8)) {
-		/* Until the condition no longer holds; and some again that
-		 * were told, as each segment of a stream may make an edge. */
+	/* Until the condition no longer holds; and some again that were told,
+	 * as each segment of a stream may make an edge. */
+	if (!(kn->keep & EV_CLEAR) || kq_chance(8))
 		kq_activate(q, kn);
-	}
 	return true;
 }
 

@@ -11,7 +11,6 @@ libkqueue_emulation_la_SOURCES = \
 	tests/kqueue-emulation/filters.c \
 	tests/kqueue-emulation/kevent.c \
 	tests/kqueue-emulation/queue.c \
-	tests/kqueue-emulation/signals.c \
 	tests/kqueue-emulation/strict.c \
 	tests/kqueue-emulation/sys/event.h
 libkqueue_emulation_la_CPPFLAGS = -I$(top_srcdir)/tests/kqueue-emulation

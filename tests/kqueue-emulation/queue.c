@@ -189,7 +189,7 @@ void kq_show(struct kq *q)
 
 void kq_activate(struct kq *q, struct knote *kn)
 {
-	if (kn->active || kn->disabled)
+	if (kn->active)
 		return;
 	kn->active = true;
 	kn->next = NULL;

@@ -28,7 +28,6 @@ static const struct kq_system systems[] = {
     {
 	.name = "freebsd",
 	.has_user = true,
-	.hears_threads = true,
 	.pipe_error = EPIPE,
 	.timeout_max = INT64_MAX,
 	.receipt = EV_ADD,
@@ -45,14 +44,12 @@ static const struct kq_system systems[] = {
     },
     {
 	.name = "netbsd",
-	.hears_threads = true,
 	.sends_wait = true,
 	.pipe_error = EBADF,
 	.timeout_max = INT64_MAX,
     },
     {
 	.name = "openbsd",
-	.hears_threads = true,
 	.receipt_waits = true,
 	.pipe_end_reads = true,
 	.pipe_error = EPIPE,
@@ -61,7 +58,6 @@ static const struct kq_system systems[] = {
     {
 	.name = "dragonfly",
 	.has_user = true,
-	.hears_threads = true,
 	.pipe_error = EPIPE,
 	.timeout_max = INT64_MAX,
 	.receipt = EV_ADD,
@@ -142,12 +138,15 @@ static void check_filter(const struct kevent *c)
 			    (unsigned long long)c->ident);
 		break;
 	case EVFILT_TIMER:
-		/* NetBSD wants more than 0, FreeBSD not less. */
-		if ((c->flags & EV_ADD) && c->data <= 0)
-			kq_blame("a timer of %lld", (long long)c->data);
+		/* NetBSD wants more than 0, FreeBSD not less; not all have
+		 * other units. */
+		if ((c->flags & EV_ADD) && (c->data <= 0 || c->fflags))
+			kq_blame("a timer of %lld, fflags %x",
+			    (long long)c->data, c->fflags);
 		break;
-	case EVFILT_SIGNAL:
 	case EVFILT_USER:
+		if (c->fflags != 0 && c->fflags != NOTE_TRIGGER)
+			kq_blame("fflags %x of the user's", c->fflags);
 		break;
 	case 0: /* none: of who was built where there is no EVFILT_USER */
 		break;
@@ -158,12 +157,11 @@ static void check_filter(const struct kevent *c)
 
 void kq_check_change(const struct kevent *c, bool has_room, bool waits)
 {
-	const unsigned known = EV_ADD | EV_DELETE | EV_ENABLE | EV_DISABLE |
-			       EV_ONESHOT | EV_CLEAR | EV_RECEIPT | EV_DISPATCH;
+	const unsigned known =
+	    EV_ADD | EV_DELETE | EV_ONESHOT | EV_CLEAR | EV_RECEIPT;
 
 	if ((c->flags & ~known) ||
-	    ((c->flags & EV_ADD) && (c->flags & EV_DELETE)) ||
-	    ((c->flags & EV_ENABLE) && (c->flags & EV_DISABLE)))
+	    ((c->flags & EV_ADD) && (c->flags & EV_DELETE)))
 		kq_blame("flags %x in a change", (unsigned)c->flags);
 	/* "If this flag is encountered and there is no remaining space in
 	 * eventlist to hold the EV_ERROR event, then subsequent changes will

@@ -96,6 +96,21 @@ static void no_time(void)
 	change_all(1, EVFILT_TIMER, EV_ADD, 0, 0);
 }
 
+static void time_in_seconds(void)
+{
+	change_all(1, EVFILT_TIMER, EV_ADD, 1, 1);
+}
+
+static void flags_of_the_users(void)
+{
+	change_all(1, EVFILT_USER, EV_ADD | EV_CLEAR, NOTE_TRIGGER | 1, 0);
+}
+
+static void disabled(void)
+{
+	change(pair[0], EVFILT_READ, EV_ADD | EV_DISABLE);
+}
+
 static void negative_wait(void)
 {
 	struct timespec ts = {-1, 0};
@@ -146,6 +161,9 @@ START_TEST(misuse_is_blamed)
 	    {add_and_delete, "flags 3"},
 	    {low_water, "fflags 1, data 5"},
 	    {no_time, "timer of 0"},
+	    {time_in_seconds, "timer of 1, fflags 1"},
+	    {flags_of_the_users, "fflags 1000001"},
+	    {disabled, "flags 9 in"},
 	    {negative_wait, "timeout of -1"},
 	    {wait_in_nanoseconds, "1000000000 ns"},
 	    {a_file, "is a file"},

@@ -10,10 +10,9 @@
 #include <stdint.h>
 #include <time.h>
 
-#define EVFILT_READ   (-1)
-#define EVFILT_WRITE  (-2)
-#define EVFILT_SIGNAL (-6)
-#define EVFILT_TIMER  (-7)
+#define EVFILT_READ  (-1)
+#define EVFILT_WRITE (-2)
+#define EVFILT_TIMER (-7)
 
 #define EV_ADD      0x0001
 #define EV_DELETE   0x0002
@@ -29,19 +28,7 @@
 #ifndef KQUEUE_EMULATION_PLAIN
 #	define EVFILT_USER (-11)
 
-#	define NOTE_FFNOP      0x00000000
-#	define NOTE_FFAND      0x40000000
-#	define NOTE_FFOR       0x80000000
-#	define NOTE_FFCOPY     0xc0000000
-#	define NOTE_FFCTRLMASK 0xc0000000
-#	define NOTE_FFLAGSMASK 0x00ffffff
-#	define NOTE_TRIGGER    0x01000000
-
-#	define NOTE_SECONDS  0x00000001
-#	define NOTE_MSECONDS 0x00000002
-#	define NOTE_USECONDS 0x00000004
-#	define NOTE_NSECONDS 0x00000008
-#	define NOTE_ABSTIME  0x00000010
+#	define NOTE_TRIGGER 0x01000000
 #endif
 
 struct kevent {
