@@ -46,6 +46,8 @@ static struct io_uring_sqe *spare_next(struct pike__uring *u)
 
 PIKE__COLD struct io_uring_sqe *pike__uring_sqe_any(struct pike__uring *u)
 {
+	if (u->ring.ring_fd < 0)
+		return spare_next(u);
 	pike__uring_enter(u, pike__uring_publish(u), 0, 0, NULL, 0);
 	u->reactor.heeds = true; /* there may be answers */
 	return u->room ? pike__uring_next(u) : spare_next(u);
@@ -130,8 +132,11 @@ static void uring_disarm(struct pike_queue *q, struct pike__handle *h)
 {
 	struct pike__uring *u = pike__uring_of(q);
 	uint64_t name = (uint64_t)h->self | PIKE__URING_EDGE;
-	struct io_uring_sqe *sqe = pike__uring_sqe(u);
+	struct io_uring_sqe *sqe;
 
+	if (u->ring.ring_fd < 0)
+		return;
+	sqe = pike__uring_sqe(u);
 	if (sqe) {
 		io_uring_prep_cancel64(sqe, name, 0);
 		sqe->user_data = PIKE__URING_NOBODY;
@@ -213,7 +218,7 @@ static int ring_setup(
 			rung++;
 		else if (errno == ENOMEM && entries > ENTRIES_MIN)
 			entries /= 2;
-		else
+		else if (errno != EINTR) /* a filter may ask who can wait */
 			break;
 	}
 	u->ring.ring_fd = -1;
@@ -287,14 +292,22 @@ static const char *ring_open(
 	return ring_try(q, u);
 }
 
+/* Requests are kept in spare from now on, and nobody takes them. */
+void pike__uring_leave(struct pike__uring *u)
+{
+	if (u->ring.ring_fd >= 0)
+		sys_uring_exit(&u->ring);
+	u->ring.ring_fd = -1;
+	u->room = 0;
+}
+
 static void uring_close(struct pike_queue *q, bool forked)
 {
 	struct pike__uring *u = pike__uring_of(q);
 
 	pike__reactor_close(&u->reactor);
 	if (!forked) {
-		if (u->ring.ring_fd >= 0)
-			sys_uring_exit(&u->ring);
+		pike__uring_leave(u);
 		pike__own_close(&u->own);
 	}
 	pike__uring_forget(u);

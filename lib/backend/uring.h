@@ -203,6 +203,9 @@ static inline int pike__uring_enter(struct pike__uring *u, unsigned n,
 	return taken;
 }
 
+/* Ends the ring: the kernel writes nowhere any more. */
+void pike__uring_leave(struct pike__uring *u);
+
 /* Gives the kernel all that there is, now. */
 void pike__uring_push(struct pike__uring *u);
 

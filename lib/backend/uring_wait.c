@@ -334,6 +334,7 @@ PIKE__COLD static void entered(
 		break;
 	default:
 		q->broken = -pike__error_from_errno(errno);
+		u->reactor.heeds = true;
 		/* Nobody will come back: what the kernel has of the queue's
 		 * memory it shall let go of by another way, if it knows one. */
 		if (pike__queue_closing(q))
@@ -423,6 +424,10 @@ PIKE__COLD static void after(struct pike_queue *q, struct pike__uring *u)
 	if (u->starved)
 		pike__uring_feed(q);
 	pike__reactor_after(q);
+	/* A ring that is forbidden goes before the groups, and the memory of
+	 * ops: where its work is not deferred the kernel still does it. */
+	if (q->broken && pike__queue_closing(q))
+		pike__uring_leave(u);
 }
 
 void pike__uring_wait(struct pike_queue *q, int64_t timeout_ns)

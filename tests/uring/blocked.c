@@ -17,6 +17,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "backend/sys.h"
 #include "use.h"
 
@@ -325,6 +326,118 @@ START_TEST(a_ring_that_is_forbidden_later_can_be_closed)
 }
 END_TEST
 
+/* Its work is not deferred, so that the kernel does it at any call. */
+START_TEST(a_ring_that_nothing_stops_is_over_when_it_is_closed)
+{
+	for (int i = 0; i < QUEUES; i++)
+		late_begin(i, PIKE_FEATURE_SINGLE_ISSUER);
+	refuse(CALL_REGISTER, ANY, EPERM);
+	refuse(CALL_ENTER, ANY, EPERM);
+	for (int i = 0; i < QUEUES; i++) {
+		char in[sizeof bytes] = "";
+
+		pike_queue_close(late[i].q);
+		ck_assert_int_eq(
+		    write(late[i].peer, bytes, sizeof bytes), sizeof bytes);
+		ck_assert_int_lt(use_call(&late[i].at), 0);
+		ck_assert_int_eq(
+		    recv(late[i].adopted, in, sizeof in, MSG_DONTWAIT),
+		    sizeof bytes);
+		for (size_t k = 0; k < sizeof late[i].in; k++)
+			ck_assert_int_eq(late[i].in[k], 0);
+	}
+}
+END_TEST
+
+static const char *buffers; /* where the kernel reads of them */
+static bool buffers_freed;
+static int exits;
+
+static void *watched_realloc(void *old, size_t size)
+{
+	if (size)
+		return realloc(old, size);
+	if ((const char *)old <= buffers && buffers - (const char *)old < 8192)
+		buffers_freed = true;
+	free(old);
+	return NULL;
+}
+
+static int (*real_buf_ring)(
+    struct io_uring *ring, struct io_uring_buf_reg *reg);
+
+static int watched_buf_ring(struct io_uring *ring, struct io_uring_buf_reg *reg)
+{
+	buffers = (const char *)(uintptr_t)reg->ring_addr;
+	return real_buf_ring(ring, reg);
+}
+
+static int watched_exit(struct io_uring *ring)
+{
+	exits++;
+	ck_assert(!buffers_freed);
+	return real_exit(ring);
+}
+
+START_TEST(a_ring_that_nothing_stops_goes_before_its_buffers)
+{
+	const struct pike_params params = {
+	    .backend = "uring", .features_off = PIKE_FEATURE_SINGLE_ISSUER};
+	struct pike_op op = {.opcode = PIKE_RECV, .flags = PIKE_GROUP};
+	struct pike_queue *q;
+	int64_t group;
+	int pair[2];
+
+	real_exit = pike__sys.uring_exit;
+	real_buf_ring = pike__sys.uring_buf_ring;
+	pike__sys.uring_exit = watched_exit;
+	pike__sys.uring_buf_ring = watched_buf_ring;
+	pike__realloc_hook = watched_realloc;
+	ck_assert_int_eq(pike_queue_open(&q, &params), 0);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	group = pike_group_open(q, 4, 64, NULL);
+	ck_assert_ptr_nonnull(buffers);
+	op.handle = pike_adopt(q, pair[0], 0);
+	op.u.group.id = (uint32_t)group;
+	use_submit(q, op);
+	ck_assert_int_eq(pike_reap(q, &(struct pike_completion){0}, 1, 0), 0);
+	refuse(CALL_REGISTER, ANY, EPERM);
+	refuse(CALL_ENTER, ANY, EPERM);
+	pike_queue_close(q);
+	ck_assert(buffers_freed);
+	ck_assert_int_eq(exits, 1);
+}
+END_TEST
+
+/* ---- a filter that asks somebody, who can be interrupted ---- */
+
+static int (*real_setup)(
+    unsigned entries, struct io_uring *ring, struct io_uring_params *p);
+
+static int interrupted_setup(
+    unsigned entries, struct io_uring *ring, struct io_uring_params *p)
+{
+	static int calls;
+
+	if (calls++ < 3) {
+		errno = EINTR;
+		return -1;
+	}
+	return real_setup(entries, ring, p);
+}
+
+START_TEST(a_setup_that_was_interrupted_is_made_again)
+{
+	struct pike_queue *q;
+
+	real_setup = pike__sys.uring_setup;
+	pike__sys.uring_setup = interrupted_setup;
+	runs(&q);
+	use_works(q);
+	pike_queue_close(q);
+}
+END_TEST
+
 UNIT_MAIN("blocked", a_setup_that_is_forbidden,
     a_setup_that_the_kernel_does_not_know, a_setup_to_which_access_is_denied,
     a_setup_that_takes_no_argument, a_setup_without_memory,
@@ -333,4 +446,7 @@ UNIT_MAIN("blocked", a_setup_that_is_forbidden,
     groups_where_the_kernel_has_no_rings_of_buffers,
     too_many_open_files_is_an_error, no_memory_may_be_locked,
     an_enter_that_is_forbidden_later_ends_all,
-    a_ring_that_is_forbidden_later_can_be_closed)
+    a_ring_that_is_forbidden_later_can_be_closed,
+    a_ring_that_nothing_stops_is_over_when_it_is_closed,
+    a_ring_that_nothing_stops_goes_before_its_buffers,
+    a_setup_that_was_interrupted_is_made_again)
