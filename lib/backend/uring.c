@@ -334,10 +334,11 @@ static int uring_open(struct pike_queue *q, const struct pike_params *params,
 	u->rest_ns = u->ask_ns = PIKE__URING_REST_NS;
 	q->backend_state = u;
 	what = ring_open(q, u, params->features_off);
-	if (!what) {
-		pike__uring_learn(q, params->features_off);
+	/* Also for pike_pollable something has to be registered. */
+	if (!what && pike__uring_learn(q, params->features_off))
+		what = "io_uring_register";
+	if (!what)
 		return 0;
-	}
 	pike__posix_error(&r, errno);
 	snprintf(reason, size, "%s: %s", what, pike_error_text(r.err));
 	uring_close(q, false);

@@ -255,8 +255,8 @@ pike_id pike__uring_recv(
 pike_id pike__uring_send(
     struct pike_queue *q, struct pike__handle *h, const struct pike_op *op);
 
-/* Which opcodes the kernel has. */
-void pike__uring_learn(struct pike_queue *q, uint32_t features_off);
+/* Which opcodes the kernel has. 0, or -1 with errno: it does not say. */
+int pike__uring_learn(struct pike_queue *q, uint32_t features_off);
 void pike__uring_forget(struct pike__uring *u);
 
 /* The kernel has answered a request of an op (uring_answer.c). False: not now,

@@ -40,26 +40,36 @@ static const struct {
     {PIKE_POLL, IORING_OP_POLL_ADD},
 };
 
-void pike__uring_learn(struct pike_queue *q, uint32_t features_off)
+/* As many as can have a number. */
+#define REQUESTS_MAX 256
+
+int pike__uring_learn(struct pike_queue *q, uint32_t features_off)
 {
 	struct pike__uring *u = pike__uring_of(q);
-	struct io_uring_probe *probe = NULL;
+	union {
+		struct io_uring_probe probe;
+		char room[sizeof(struct io_uring_probe) +
+			  REQUESTS_MAX * sizeof(struct io_uring_probe_op)];
+	} said;
 
-	if ((features_off & PIKE_FEATURE_NATIVE) ||
-	    sys_uring_probe(&u->ring, &probe))
-		return;
+	memset(&said, 0, sizeof said);
+	if (sys_uring_probe(&u->ring, &said.probe, REQUESTS_MAX))
+		return -1;
+	if (features_off & PIKE_FEATURE_NATIVE)
+		return 0;
 	u->multishot = !(features_off & PIKE_FEATURE_MULTISHOT);
 	u->buffer_rings = !(features_off & PIKE_FEATURE_BUFFER_RING);
 	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
-		if (io_uring_opcode_supported(probe, requests[i].request))
+		if (io_uring_opcode_supported(&said.probe, requests[i].request))
 			u->native |= PIKE__URING_BIT(requests[i].opcode);
-	u->zero_copy = !(features_off & PIKE_FEATURE_ZERO_COPY) &&
-		       io_uring_opcode_supported(probe, IORING_OP_SEND_ZC) &&
-		       io_uring_opcode_supported(probe, IORING_OP_SENDMSG_ZC);
-	io_uring_free_probe(probe);
+	u->zero_copy =
+	    !(features_off & PIKE_FEATURE_ZERO_COPY) &&
+	    io_uring_opcode_supported(&said.probe, IORING_OP_SEND_ZC) &&
+	    io_uring_opcode_supported(&said.probe, IORING_OP_SENDMSG_ZC);
 	if ((u->native & PIKE__URING_BIT(PIKE_RECV)) &&
 	    (u->native & PIKE__URING_BIT(PIKE_SEND)))
 		q->handles.fresh = PIKE__NATIVE;
+	return 0;
 }
 
 enum pike_route pike__uring_route(const struct pike_queue *q, int opcode)

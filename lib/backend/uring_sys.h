@@ -47,11 +47,11 @@ static inline int uring_buf_ring_end(struct io_uring *ring, int id)
 	return uring_said(io_uring_unregister_buf_ring(ring, id));
 }
 
+/* Its memory is zeroed, and has room for n requests. */
 static inline int uring_probe(
-    struct io_uring *ring, struct io_uring_probe **probe)
+    struct io_uring *ring, struct io_uring_probe *probe, unsigned n)
 {
-	*probe = io_uring_get_probe_ring(ring);
-	return *probe ? 0 : -1;
+	return uring_said(io_uring_register_probe(ring, probe, n));
 }
 
 /* By a call, without a request: waits until what is cancelled has ended, or a

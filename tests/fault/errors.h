@@ -127,7 +127,7 @@ static const struct kernel_errors kernel_errors[] = {
     ROW(uring_eventfd, 1, EINVAL, EMFILE, ENOMEM, ENXIO),
     ROW(uring_buf_ring, 0, BAR, EINVAL, EEXIST, ENOMEM, EFAULT),
     ROW(uring_buf_ring_end, 0, BAR, EINVAL, ENOENT),
-    ROW(uring_probe, 0, BAR, EINVAL, ENOMEM, EPERM),
+    ROW(uring_probe, 0, EINVAL, ENOMEM, EPERM),
     ROW(uring_cancel, 0, BAR, EINVAL, ENOENT, EALREADY, ETIME),
     /* Others would end the queue. */
     ROW(uring_enter, 0, BAR, EINTR, EAGAIN, EBUSY, ENOMEM),

@@ -280,11 +280,11 @@ static int fake_uring_enter(
 }
 
 static int fake_uring_probe(
-    struct io_uring *ring, struct io_uring_probe **probe)
+    struct io_uring *ring, struct io_uring_probe *probe, unsigned n)
 {
 	return kernel_fails(CALL_uring_probe, -1)
 		   ? -1
-		   : real.uring_probe(ring, probe);
+		   : real.uring_probe(ring, probe, n);
 }
 
 void kernel_ring_install(const struct pike__sys *system)

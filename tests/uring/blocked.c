@@ -25,7 +25,8 @@
 #define CALL_SETUP    425
 #define CALL_ENTER    426
 #define CALL_REGISTER 427
-#define RING_OF_BUFS  22 /* a register of such a one */
+#define PROBE         8 /* registers of such */
+#define RING_OF_BUFS  22
 #define ANY           UINT32_MAX
 
 /* From now on a call fails for us, when its second argument has that value. */
@@ -145,18 +146,18 @@ START_TEST(an_enter_that_the_kernel_does_not_know)
 }
 END_TEST
 
-/* Nothing is known of such a kernel: all goes by readiness. */
+/* Nothing could be shown to another poller. */
 START_TEST(a_register_that_is_forbidden)
 {
-	struct pike_queue *q;
-
 	refuse(CALL_REGISTER, ANY, EPERM);
-	runs(&q);
-	ck_assert_int_eq(pike_route(q, PIKE_RECV), PIKE_ROUTE_EMULATED);
-	ck_assert_int_eq(pike_pollable(q), -PIKE_EPERM);
-	use_works(q);
-	use_groups(q);
-	pike_queue_close(q);
+	runs_without("io_uring_register: operation not permitted");
+}
+END_TEST
+
+START_TEST(a_kernel_that_does_not_say_what_it_knows)
+{
+	refuse(CALL_REGISTER, PROBE, EINVAL);
+	runs_without("io_uring_register: invalid argument");
 }
 END_TEST
 
@@ -442,7 +443,7 @@ UNIT_MAIN("blocked", a_setup_that_is_forbidden,
     a_setup_that_the_kernel_does_not_know, a_setup_to_which_access_is_denied,
     a_setup_that_takes_no_argument, a_setup_without_memory,
     an_enter_that_is_forbidden, an_enter_that_the_kernel_does_not_know,
-    a_register_that_is_forbidden,
+    a_register_that_is_forbidden, a_kernel_that_does_not_say_what_it_knows,
     groups_where_the_kernel_has_no_rings_of_buffers,
     too_many_open_files_is_an_error, no_memory_may_be_locked,
     an_enter_that_is_forbidden_later_ends_all,
