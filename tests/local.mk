@@ -144,6 +144,12 @@ script_tests = \
 if ENABLE_EXAMPLES
 script_tests += tests/examples/run.sh
 endif
+if HAVE_URING
+if ENABLE_TESTS
+script_tests += tests/uring/older.sh
+check_PROGRAMS += tests/uring/older
+endif
+endif
 
 # What all conformance programs stand in, and what they are linked with unless
 # something else is said.
@@ -315,6 +321,9 @@ tests_uring_names_LDADD = $(seam_libs)
 tests_uring_ring_SOURCES = tests/uring/ring.c $(uring_headers)
 tests_uring_ring_CPPFLAGS = $(seam_cppflags)
 tests_uring_ring_LDADD = $(seam_libs)
+# A program to run others.
+tests_uring_older_SOURCES = tests/uring/older.c
+tests_uring_older_LDADD =
 
 # The emulation by itself.
 kqueue_queue = tests/kqueue/queue.c tests/kqueue/queue.h tests/unit/unit.h
@@ -462,6 +471,7 @@ EXTRA_DIST += \
 	tests/kqueue/QUIRKS \
 	tests/support/summary \
 	tests/uring/MUTANTS \
+	tests/uring/older.sh \
 	tests/windows/MISSING \
 	tests/windows/WINE-CANNOT \
 	tests/windows/coverage \
