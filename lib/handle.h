@@ -29,7 +29,9 @@ enum {
 	PIKE__NATIVE = 0x100,  /* the backend takes plain ops without a try */
 	PIKE__LOST = 0x200,    /* of POLLS: edges were told, and shall be again
 				*/
-	PIKE__UNTOLD = 0x400   /* of WRITES: no edge will tell of room */
+	PIKE__UNTOLD = 0x400,  /* of WRITES: no edge will tell of room */
+	PIKE__WATCHED = 0x800, /* of POLLS: a hang-up will be told */
+	PIKE__HUNG_UP = 0x1000 /* of POLLS: it was */
 };
 
 struct pike__lane {

@@ -128,10 +128,8 @@ static int uring_arm(struct pike_queue *q, struct pike__handle *h)
 /* Ends a poll, also one whose edge is on its way. At once: what polls a file
  * keeps it open. Without memory for a request it is a call, from Linux 6.0 on.
  */
-static void uring_disarm(struct pike_queue *q, struct pike__handle *h)
+static void poll_end(struct pike__uring *u, uint64_t name)
 {
-	struct pike__uring *u = pike__uring_of(q);
-	uint64_t name = (uint64_t)h->self | PIKE__URING_EDGE;
 	struct io_uring_sqe *sqe;
 
 	if (u->ring.ring_fd < 0)
@@ -148,6 +146,11 @@ static void uring_disarm(struct pike_queue *q, struct pike__handle *h)
 	pike__uring_push(u); /* it ends when the kernel does its work */
 }
 
+static void uring_disarm(struct pike_queue *q, struct pike__handle *h)
+{
+	poll_end(pike__uring_of(q), (uint64_t)h->self | PIKE__URING_EDGE);
+}
+
 /*
  * A ring that is forbidden keeps files open until the kernel has done away
  * with it, which may be after its close: no peer shall wait for that. Not where
@@ -159,6 +162,9 @@ static int uring_drop(
 	if (q->broken && close_it && h->kind <= PIKE__SOCKET_PACKET &&
 	    !(h->flags & PIKE__EXPOSED) && !pike__port_children)
 		sys_shutdown((int)h->fd, SHUT_RDWR);
+	if (h->lane[PIKE__POLLS].state & PIKE__WATCHED)
+		poll_end(
+		    pike__uring_of(q), (uint64_t)h->self | PIKE__URING_HANG_UP);
 	return pike__reactor_drop(q, h, close_it);
 }
 

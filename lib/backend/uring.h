@@ -16,6 +16,8 @@
  */
 #define PIKE__URING_EDGE   UINT64_C(0x40000000)
 #define PIKE__URING_CANCEL UINT64_C(0x20000000)
+/* Both: a handle's hang-up. */
+#define PIKE__URING_HANG_UP (PIKE__URING_EDGE | PIKE__URING_CANCEL)
 /* Nobody waits for it. */
 #define PIKE__URING_NOBODY UINT64_C(0)
 /* Or, beside this bit that neither ids nor names have, half the address of the
@@ -87,6 +89,8 @@ struct pike__uring {
 	bool deferred;      /* answers come by our own calls alone */
 	int64_t rest_ns;    /* how long to wait until the kernel has memory */
 	bool multishot;     /* one request may have many answers */
+	bool pours;         /* also of streams */
+	bool forgets;       /* may not tell their ends there */
 	bool buffer_rings;  /* groups are the kernel's */
 	bool zero_copy;     /* the kernel can send without a copy */
 	bool starved;       /* an op may wait for a buffer */
@@ -279,6 +283,7 @@ bool pike__uring_give_grouped(struct pike_queue *q, struct pike__slot *slot);
  * any. */
 void pike__uring_feed(struct pike_queue *q);
 bool pike__uring_will_feed(const struct pike_queue *q);
+void pike__uring_hung_up(struct pike_queue *q, struct pike__handle *h);
 bool pike__uring_grouped(
     struct pike_queue *q, struct pike__slot *slot, int32_t res, uint32_t flags);
 

@@ -124,23 +124,65 @@ int pike__uring_group_give(
 /* ---- requests ---- */
 
 /*
- * For many results, if the kernel can be relied upon. A stream's urgent data
- * end the receiving at their mark, as if there were none, when the thread has
- * a signal pending, and work that is not deferred is told of like a signal: the
- * edge would be gone, and nothing received any more.
+ * A kernel that takes the end of a stream and the data before it for one event
+ * tells of the data alone; then a poll tells of the end. One for each handle,
+ * as long as it has not hung up. False: no memory.
  */
+static bool end_watch(struct pike__uring *u, struct pike__handle *h)
+{
+	uint32_t *state = &h->lane[PIKE__POLLS].state;
+	struct io_uring_sqe *sqe;
+
+	if (!u->forgets || (*state & PIKE__WATCHED))
+		return true;
+	sqe = pike__uring_sqe(u);
+	if (!sqe)
+		return false;
+	io_uring_prep_poll_add(sqe, (int)h->fd, POLLRDHUP);
+	sqe->user_data = (uint64_t)h->self | PIKE__URING_HANG_UP;
+	*state |= PIKE__WATCHED;
+	return true;
+}
+
+/* The rest is received by requests for one. */
+static void pour_end(struct pike_queue *q, struct pike__slot *slot)
+{
+	slot->phase |= PIKE__URING_DETOUR;
+	pike__uring_cancel(q, slot);
+}
+
+void pike__uring_hung_up(struct pike_queue *q, struct pike__handle *h)
+{
+	const uint8_t pours = PIKE__URING_MANY | PIKE__IN_SYSTEM;
+	struct pike__slot *slot = h->lane[PIKE__READS].head;
+	uint32_t *state = &h->lane[PIKE__POLLS].state;
+
+	*state = (*state & ~PIKE__WATCHED) | PIKE__HUNG_UP;
+	if (slot && slot->state == PIKE__STARTED &&
+	    (slot->phase & (pours | PIKE__URING_DETOUR)) == pours)
+		pour_end(q, slot);
+}
+
+/* Whether a request for many shall receive a stream. */
+static bool stream_pours(struct pike__uring *u, struct pike__handle *h)
+{
+	return u->pours && !(h->lane[PIKE__POLLS].state & PIKE__HUNG_UP) &&
+	       end_watch(u, h);
+}
+
+/* For many results, if the kernel can be relied upon. */
 bool pike__uring_give_grouped(struct pike_queue *q, struct pike__slot *slot)
 {
 	struct pike__uring *u = pike__uring_of(q);
-	const struct pike__handle *h = slot->handle;
+	struct pike__handle *h = slot->handle;
 	struct pike__group *g = pike__group_of(slot);
 	struct pike__uring_msg *m = NULL;
 	bool stream = h->kind == PIKE__SOCKET_STREAM;
+	/* It fills whole buffers. */
 	bool many = pike__uring_shoots(q, &slot->op) &&
 		    !(slot->phase & PIKE__URING_DETOUR) &&
-		    (!stream || u->deferred);
-	/* A request for many fills whole buffers. */
-	bool whole = slot->op.len == g->size - pike__group_offset(&slot->op);
+		    slot->op.len == g->size - pike__group_offset(&slot->op) &&
+		    (!stream || stream_pours(u, h));
 	struct io_uring_sqe *sqe;
 	int flags = pike__posix_msg_flags(slot->op.op_flags);
 
@@ -163,11 +205,11 @@ bool pike__uring_give_grouped(struct pike_queue *q, struct pike__slot *slot)
 	}
 	slot->phase &= (uint8_t) ~(PIKE__URING_MANY | PIKE__URING_FRESH);
 	slot->shots = 0;
-	if (many && whole)
+	if (many)
 		slot->phase |= PIKE__URING_MANY;
-	if (many && whole && stream)
+	if (many && stream)
 		slot->phase |= PIKE__URING_FRESH;
-	if (many && whole && stream && !m && (h->flags & PIKE__CONNECTED))
+	if (many && stream && !m && (h->flags & PIKE__CONNECTED))
 		slot->phase |= PIKE__SHORT;
 	if (m) {
 		if (slot->phase & PIKE__URING_MANY) {
@@ -350,10 +392,8 @@ static void run_over(struct pike_queue *q, struct pike__slot *slot)
 	if (slot->shots < RUN || slot->state == PIKE__ENDING)
 		return;
 	events = pike__posix_ask((int)slot->handle->fd, POLLRDHUP);
-	if (events > 0) {
-		slot->phase |= PIKE__URING_DETOUR;
-		pike__uring_cancel(q, slot);
-	}
+	if (events > 0)
+		pour_end(q, slot);
 }
 
 static void more_comes(

@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../alloc.h"
@@ -43,6 +44,31 @@ static const struct {
 /* As many as can have a number. */
 #define REQUESTS_MAX 256
 
+/*
+ * An end, or a reset, that comes right behind data is one event with them when
+ * the kernel is about its work. From 6.5 on it took the data and did not look
+ * again, which 7.0 mended. Of older ones these were seen to tell the end, from
+ * their last number on.
+ */
+static const struct {
+	unsigned major, minor, last;
+} tells_ends[] = {{6, 1, 0}, {6, 12, 95}, {6, 18, 44}};
+
+static bool kernel_tells_ends(void)
+{
+	unsigned major, minor, last = 0;
+	struct utsname name;
+
+	if (sys_uname(&name) ||
+	    sscanf(name.release, "%u.%u.%u", &major, &minor, &last) < 2)
+		return false;
+	for (size_t i = 0; i < sizeof tells_ends / sizeof *tells_ends; i++)
+		if (major == tells_ends[i].major &&
+		    minor == tells_ends[i].minor)
+			return last >= tells_ends[i].last;
+	return major >= 7;
+}
+
 int pike__uring_learn(struct pike_queue *q, uint32_t features_off)
 {
 	struct pike__uring *u = pike__uring_of(q);
@@ -58,6 +84,12 @@ int pike__uring_learn(struct pike_queue *q, uint32_t features_off)
 	if (features_off & PIKE_FEATURE_NATIVE)
 		return 0;
 	u->multishot = !(features_off & PIKE_FEATURE_MULTISHOT);
+	/* A stream's urgent data end the receiving at their mark, as if there
+	 * were none, when the thread has a signal pending, and work that is not
+	 * deferred is told of like a signal: the edge would be gone, and
+	 * nothing received any more. */
+	u->pours = u->multishot && u->deferred;
+	u->forgets = !kernel_tells_ends();
 	u->buffer_rings = !(features_off & PIKE_FEATURE_BUFFER_RING);
 	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
 		if (io_uring_opcode_supported(&said.probe, requests[i].request))

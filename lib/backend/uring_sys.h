@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <liburing.h>
+#include <sys/utsname.h>
 
 static inline int uring_said(int result)
 {

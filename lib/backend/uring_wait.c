@@ -62,6 +62,15 @@ static void edge(struct pike_queue *q, const struct io_uring_cqe *cqe)
 		pike__reactor_event_any(q, name, (unsigned)events);
 }
 
+/* Also when the poll could not go on: who knows. */
+static void hang_up(struct pike_queue *q, pike_handle name)
+{
+	struct pike__handle *h = pike__handle_find(&q->handles, name);
+
+	if (h)
+		pike__uring_hung_up(q, h);
+}
+
 static int own_fd(const struct pike__own *own, unsigned name)
 {
 	switch (name) {
@@ -109,6 +118,10 @@ PIKE__APART static bool answer(
 	}
 	if (name <= PIKE__OWN_ALARM) {
 		own_edge(q, cqe);
+		return true;
+	}
+	if ((name & PIKE__URING_HANG_UP) == PIKE__URING_HANG_UP) {
+		hang_up(q, (pike_handle)(name & ~PIKE__URING_HANG_UP));
 		return true;
 	}
 	if (name & PIKE__URING_EDGE) {

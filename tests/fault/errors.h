@@ -120,6 +120,7 @@ static const struct kernel_errors kernel_errors[] = {
 #endif
     ROW(clock_gettime, 0, EFAULT, EINVAL),
 #ifdef PIKE_HAVE_URING
+    ROW(uname, 0, BAR, EFAULT),
     /* What a kernel that lacks something of a ring says is seen by nobody. */
     ROW(uring_setup, 0, EPERM, ENOSYS, EACCES, EMFILE, ENFILE, EINVAL, ENOMEM,
 	EFAULT),
