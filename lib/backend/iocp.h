@@ -185,8 +185,6 @@ struct pike__newcomer {
  * what has become of it. The system's error, or 0. */
 DWORD pike__iocp_attach(
     struct pike_queue *q, const struct pike__newcomer *new, unsigned *flags);
-/* Whether it was let go of, so that what comes of it is its owner's. */
-bool pike__iocp_is_left(HANDLE file);
 void pike__iocp_left_forget(HANDLE port);
 pike_handle pike__iocp_adopt(struct pike_queue *q, pike_fd fd);
 int pike__iocp_drop(

@@ -28,7 +28,6 @@ struct left {
 };
 
 static struct left *left_first;
-static volatile LONG left_count;
 
 /* Takes a file off the list: whether it belonged to port. */
 static bool left_take(HANDLE file, HANDLE port)
@@ -43,7 +42,6 @@ static bool left_take(HANDLE file, HANDLE port)
 	if (*at) {
 		found = *at;
 		*at = found->next;
-		InterlockedDecrement(&left_count);
 	}
 	pike__port_unlock();
 	same = found && found->port == port;
@@ -62,22 +60,7 @@ static void left_add(HANDLE file, HANDLE port)
 	pike__port_lock();
 	left->next = left_first;
 	left_first = left;
-	InterlockedIncrement(&left_count);
 	pike__port_unlock();
-}
-
-bool pike__iocp_is_left(HANDLE file)
-{
-	const struct left *left;
-
-	if (!left_count)
-		return false;
-	pike__port_lock();
-	left = left_first;
-	while (left && left->file != file)
-		left = left->next;
-	pike__port_unlock();
-	return left != NULL;
 }
 
 /* A port is closed, and its number may be given to another. */
@@ -95,7 +78,6 @@ void pike__iocp_left_forget(HANDLE port)
 			continue;
 		}
 		*at = left->next;
-		InterlockedDecrement(&left_count);
 		left->next = gone;
 		gone = left;
 	}
@@ -180,7 +162,6 @@ DWORD pike__iocp_attach(
 
 	if (quiet && !quiet_known(u, new))
 		return ERROR_NOT_SUPPORTED;
-	/* By its key it is known whose packet comes. */
 	if (!sys_CreateIoCompletionPort(file, u->port, (ULONG_PTR)file, 0))
 		error = GetLastError();
 	if (left_take(file, u->port) && error == ERROR_INVALID_PARAMETER)

@@ -319,8 +319,6 @@ void pike__iocp_packet(struct pike_queue *q, const OVERLAPPED_ENTRY *entry)
 	pike_handle name;
 	bool connects;
 
-	if (pike__iocp_is_left((HANDLE)entry->lpCompletionKey))
-		return;
 	slot = pike__packet_came(q, entry->lpOverlapped, &p);
 	if (!slot)
 		return;

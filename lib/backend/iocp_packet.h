@@ -92,12 +92,34 @@ struct pike__packet {
 
 #define PIKE__PACKET_CHUNK 32
 
+struct pike__chunks {
+	void **at;
+	uint32_t count;
+	uint32_t cap;
+};
+
+/* What calls are in: chunks of these. */
+enum pike__place_kind {
+	PIKE__OF_PACKETS,
+	PIKE__OF_SLOTS,
+	PIKE__OF_HANDLES,
+	PIKE__PLACES
+};
+
+struct pike__place {
+	uintptr_t at;
+	enum pike__place_kind kind;
+};
+
 struct pike__packets {
 	struct pike__packet *free;
 	struct pike__detail *free_details;
-	void **chunks;
-	uint32_t count;
-	uint32_t cap;
+	struct pike__chunks chunks;
+	struct pike__chunks details;
+	struct pike__place *places; /* of all chunks, by their addresses, */
+	uint32_t place_count;
+	uint32_t place_cap;
+	uint32_t known[PIKE__PLACES]; /* but for those after so many */
 	struct pike__packet here; /* of the op that is looked at, if its call
 				   * is in its slot */
 };
@@ -112,7 +134,8 @@ struct pike__packet *pike__packet_take(struct pike__packets *t,
  * already. Good until the op's call has been made. */
 struct pike__packet *pike__packet_here(
     struct pike__packets *t, struct pike__slot *slot, enum pike__taken_by by);
-/* Whose call the port has given back, with its packet; null: nobody's. */
+/* Whose call the port has given back, with its packet; null: nobody's, as that
+ * of who uses a handle beside the queue: then ov is not looked into. */
 struct pike__slot *pike__packet_came(
     struct pike_queue *q, OVERLAPPED *ov, struct pike__packet **packet);
 /* The op needs none any more. */

@@ -17,13 +17,32 @@ static void send_and_receive(struct rig *rig, pike_handle h, pike_fd peer)
 	}
 }
 
+/* A receive by the owner of the socket, whose OVERLAPPED ends where memory
+ * does: nobody may look behind it. */
+static void receive_beside(struct rig *rig, pike_fd fd, pike_fd peer)
+{
+	char in[4], *page = VirtualAlloc(
+			NULL, 8192, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+	DWORD n = 0, flags = 0, old;
+
+	ck_assert(VirtualProtect(page + 4096, 4096, PAGE_NOACCESS, &old));
+	OVERLAPPED *ov = (OVERLAPPED *)(void *)(page + 4096 - sizeof(*ov));
+	WSABUF buf = {sizeof(in), in};
+	ov->hEvent = CreateEventA(NULL, TRUE, FALSE, NULL);
+	int r = WSARecv((SOCKET)fd, &buf, 1, &n, &flags, ov, NULL);
+	ck_assert(r == 0 || WSAGetLastError() == ERROR_IO_PENDING);
+	peer_write(rig, peer, "four", 4);
+	ck_assert_int_eq(WaitForSingleObject(ov->hEvent, 10000), WAIT_OBJECT_0);
+	fence(rig);
+	ck_assert_uint_eq(ov->InternalHigh, 4);
+	CloseHandle(ov->hEvent);
+	VirtualFree(page, 0, MEM_RELEASE);
+}
+
 /* Where a file cannot leave the port, what comes of its owner's calls does. */
 CASE(what_was_released_is_used_by_its_owner)
 {
 	pike_fd fd[2];
-	char in[4], *page = VirtualAlloc(
-			NULL, 8192, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
-	DWORD n = 0, flags = 0, old;
 
 	port_tcp_pair(fd);
 	rig_own(rig, fd[0]);
@@ -31,19 +50,21 @@ CASE(what_was_released_is_used_by_its_owner)
 	pike_handle h = rig_adopt(rig, fd[0]);
 	send_and_receive(rig, h, fd[1]);
 	ck_assert_int_eq(pike_release(rig->q, h), fd[0]);
-	/* Nobody may look behind it. */
-	ck_assert(VirtualProtect(page + 4096, 4096, PAGE_NOACCESS, &old));
-	OVERLAPPED *ov = (OVERLAPPED *)(void *)(page + 4096 - sizeof(*ov));
-	WSABUF buf = {sizeof(in), in};
-	ov->hEvent = CreateEventA(NULL, TRUE, FALSE, NULL);
-	int r = WSARecv((SOCKET)fd[0], &buf, 1, &n, &flags, ov, NULL);
-	ck_assert(r == 0 || WSAGetLastError() == ERROR_IO_PENDING);
-	peer_write(rig, fd[1], "four", 4);
-	ck_assert_int_eq(WaitForSingleObject(ov->hEvent, 10000), WAIT_OBJECT_0);
-	fence(rig);
-	ck_assert_uint_eq(ov->InternalHigh, 4);
-	CloseHandle(ov->hEvent);
-	VirtualFree(page, 0, MEM_RELEASE);
+	receive_beside(rig, fd[0], fd[1]);
+}
+
+CASE(what_was_adopted_is_used_by_its_owner_too)
+{
+	pike_fd fd[2];
+
+	port_tcp_pair(fd);
+	rig_own(rig, fd[0]);
+	rig_own(rig, fd[1]);
+	pike_handle h = rig_adopt(rig, fd[0]);
+	for (int i = 0; i < 3; i++) {
+		receive_beside(rig, fd[0], fd[1]);
+		send_and_receive(rig, h, fd[1]);
+	}
 }
 
 /* Its close would wait; or, as it is told not to block, leave it open. */
@@ -171,6 +192,7 @@ int main(void)
 {
 	area_begin("files");
 	area_add(what_was_released_is_used_by_its_owner);
+	area_add(what_was_adopted_is_used_by_its_owner_too);
 	area_add(a_close_does_not_linger_for_who_knows_the_socket);
 	area_add(a_write_of_nothing_is_not_the_end_of_a_pipe);
 	area_add(a_pipe_that_was_disconnected_is_at_its_end);
