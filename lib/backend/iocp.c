@@ -10,8 +10,9 @@
 #include "win_error.h"
 #include "win_signal.h"
 
-/* Packets that one call takes. */
-#define PACKETS 64
+/* Looks at the calls of a queue that closes, one after the other in vain, until
+ * it is closed without them. */
+#define LOOKS 1000
 
 /* ---- waking ---- */
 
@@ -55,28 +56,43 @@ static bool slot_ended(struct pike_queue *q, struct pike__slot *slot)
 
 /*
  * The port is of no more use, as somebody has closed it. What the system has
- * writes to memory all the same, and a queue that is being closed waits for it.
+ * writes to memory all the same, and a queue that is being closed waits for it;
+ * but not for ever, as it may only be written when a packet is taken.
  */
 static void port_lost(struct pike_queue *q, DWORD error)
 {
+	struct pike__iocp *u = pike__iocp_of(q);
 	bool any = false;
 
 	q->broken = -pike__error_from_windows(error);
-	if (!pike__queue_closing(q))
+	if (!pike__queue_closing(q) || u->looks == LOOKS)
 		return;
 	q->broken = 0;
 	for (uint32_t i = 0; i < q->slots.count; i++)
 		any |= slot_ended(q, pike__slot_at(&q->slots, i));
 	for (uint32_t i = 0; i < q->handles.count; i++)
 		any |= slot_ended(q, &q->handles.at[i]->own);
+	u->looks = any ? 0 : u->looks + 1;
 	if (!any)
 		Sleep(1);
+}
+
+/* Where there is no memory for many packets at once there may be for few. */
+bool pike__iocp_fewer(ULONG *batch, DWORD error)
+{
+	if (!pike__win_passes(error))
+		return false;
+	if (*batch > 1)
+		*batch /= 2;
+	else
+		Sleep(1);
+	return true;
 }
 
 static void iocp_wait(struct pike_queue *q, int64_t timeout_ns)
 {
 	struct pike__iocp *u = pike__iocp_of(q);
-	OVERLAPPED_ENTRY entries[PACKETS];
+	OVERLAPPED_ENTRY entries[PIKE__IOCP_BATCH];
 	ULONG n = 0;
 	DWORD error = 0;
 
@@ -85,17 +101,17 @@ static void iocp_wait(struct pike_queue *q, int64_t timeout_ns)
 		pike__iocp_clock_watch(q);
 	if (u->shown) {
 		error = pike__iocp_shown_wait(q, timeout_ns);
-	} else if (sys_GetQueuedCompletionStatusEx(u->port, entries, PACKETS,
+	} else if (sys_GetQueuedCompletionStatusEx(u->port, entries, u->batch,
 		       &n, pike__iocp_ms(timeout_ns), FALSE)) {
+		u->batch = PIKE__IOCP_BATCH;
 		for (ULONG i = 0; i < n; i++)
 			if (entries[i].lpOverlapped)
 				pike__iocp_packet(q, &entries[i]);
 	} else {
 		error = GetLastError();
 	}
-	if (pike__win_passes(error))
-		Sleep(1);
-	else if (error && error != WAIT_TIMEOUT)
+	if (error && error != WAIT_TIMEOUT &&
+	    !pike__iocp_fewer(&u->batch, error))
 		port_lost(q, error);
 	if (u->ctrl)
 		pike__iocp_signal_deliver(q);
@@ -104,6 +120,28 @@ static void iocp_wait(struct pike_queue *q, int64_t timeout_ns)
 }
 
 /* ---- opening and closing ---- */
+
+static bool in_system(const struct pike__slot *slot)
+{
+	return slot->state != PIKE__FREE && (slot->phase & PIKE__IN_SYSTEM);
+}
+
+/* Whether the system has calls that could not be waited for. What they are in
+ * is nobody's any more, but the system's: it is not freed. */
+static bool left_behind(struct pike_queue *q)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < q->slots.count; i++)
+		any |= in_system(pike__slot_at(&q->slots, i));
+	for (uint32_t i = 0; i < q->handles.count; i++)
+		any |= in_system(&q->handles.at[i]->own);
+	if (!any)
+		return false;
+	memset(&q->slots, 0, sizeof q->slots);
+	memset(&q->handles, 0, sizeof q->handles);
+	return true;
+}
 
 static void iocp_close(struct pike_queue *q, bool forked)
 {
@@ -119,7 +157,8 @@ static void iocp_close(struct pike_queue *q, bool forked)
 		pike__iocp_left_forget(u->port);
 		sys_CloseHandle(u->port);
 	}
-	pike__packets_free(&u->packets);
+	if (!left_behind(q))
+		pike__packets_free(&u->packets);
 	pike__free(u->bufs);
 	pike__free(u);
 	q->backend_state = NULL;
@@ -139,6 +178,7 @@ static int iocp_open(struct pike_queue *q, const struct pike_params *params,
 	}
 	memset(u, 0, sizeof *u);
 	q->backend_state = u;
+	u->batch = PIKE__IOCP_BATCH;
 	u->inline_off = params->features_off & PIKE_FEATURE_NOWAIT;
 	/* No op goes a short way: all are the system's. */
 	q->handles.fresh = PIKE__SPECIAL;
@@ -169,7 +209,10 @@ static int iocp_group_open(struct pike_queue *q, struct pike__group *g)
 
 static void iocp_group_close(struct pike_queue *q, struct pike__group *g)
 {
-	(void)q, (void)g;
+	(void)q;
+	/* With the calls that were left behind. */
+	if (g->users)
+		g->own_memory = false;
 }
 
 const struct pike__backend pike__backend_iocp = {

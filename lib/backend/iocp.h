@@ -42,9 +42,14 @@ enum {
 /* Results of one op in a row before others have their turn. */
 #define PIKE__IOCP_BUDGET 16
 
+/* Packets that one call takes. */
+#define PIKE__IOCP_BATCH 64
+
 struct pike__iocp {
 	HANDLE port;
-	HANDLE afd; /* what polls of sockets are asked of; null before one */
+	ULONG batch; /* how many are asked for */
+	int looks;   /* in vain, after the port was lost */
+	HANDLE afd;  /* what polls of sockets are asked of; null before one */
 	struct pike__packets packets;
 	WSABUF *bufs; /* for the call of a datagram in many pieces */
 	uint32_t bufs_cap;
@@ -223,6 +228,10 @@ void pike__iocp_later_try(struct pike_queue *q);
 /* Puts a packet into it that is of no call. */
 void pike__iocp_post(HANDLE port, ULONG_PTR key);
 void pike__iocp_wake(struct pike_queue *q);
+
+/* Asks for fewer packets, or rests, when they were refused for a while; false
+ * when it is not that. */
+bool pike__iocp_fewer(ULONG *batch, DWORD error);
 
 /* The wall clock, while timers run by it (iocp_clock.c). */
 void pike__iocp_clock_watch(struct pike_queue *q);

@@ -13,8 +13,6 @@
 #include "iocp.h"
 #include "win_error.h"
 
-#define BATCH 64
-
 /* The key of a packet that lets the thread look at the time again. */
 #define KICK 2
 
@@ -26,9 +24,10 @@ struct pike__shown {
 	SRWLOCK lock; /* of all that follows */
 	CONDITION_VARIABLE came;
 	CONDITION_VARIABLE taken;
-	OVERLAPPED_ENTRY batch[BATCH];
+	OVERLAPPED_ENTRY batch[PIKE__IOCP_BATCH];
 	ULONG count;
 	int64_t next; /* when the event has to be set */
+	ULONG most;   /* packets that it asks for; its own */
 	DWORD lost;   /* why nothing more comes from the port; 0 */
 	bool woken;
 	bool ending;
@@ -73,15 +72,20 @@ static void shown_came(struct pike__shown *s, ULONG n)
 	}
 }
 
-/* Want of memory in the system passes. */
-static DWORD shown_failed(DWORD error)
+/* Why nothing more comes, or 0. Want of memory in the system passes. */
+static DWORD shown_get(struct pike__shown *s, ULONG *n, DWORD ms)
 {
-	if (error == WAIT_TIMEOUT)
+	DWORD error;
+
+	if (sys_GetQueuedCompletionStatusEx(
+		s->port, s->batch, s->most, n, ms, FALSE)) {
+		s->most = PIKE__IOCP_BATCH;
 		return 0;
-	if (!pike__win_passes(error))
-		return error;
-	Sleep(1);
-	return 0;
+	}
+	error = GetLastError();
+	return error == WAIT_TIMEOUT || pike__iocp_fewer(&s->most, error)
+		   ? 0
+		   : error;
 }
 
 static DWORD WINAPI shown_thread(void *arg)
@@ -91,8 +95,8 @@ static DWORD WINAPI shown_thread(void *arg)
 	AcquireSRWLockExclusive(&s->lock);
 	while (!s->ending && !s->lost) {
 		DWORD ms = shown_patience(s);
-		DWORD lost = 0;
 		ULONG n = 0;
+		DWORD lost;
 
 		if (s->count) {
 			SleepConditionVariableSRW(&s->taken, &s->lock, ms, 0);
@@ -100,9 +104,7 @@ static DWORD WINAPI shown_thread(void *arg)
 		}
 		ReleaseSRWLockExclusive(&s->lock);
 		/* Nobody else writes to the batch while it is empty. */
-		if (!sys_GetQueuedCompletionStatusEx(
-			s->port, s->batch, BATCH, &n, ms, FALSE))
-			lost = shown_failed(GetLastError());
+		lost = shown_get(s, &n, ms);
 		AcquireSRWLockExclusive(&s->lock);
 		s->lost = lost;
 		shown_came(s, lost ? 0 : n);
@@ -133,6 +135,7 @@ pike_fd pike__iocp_pollable(struct pike_queue *q)
 	s->q = q;
 	s->port = u->port;
 	s->next = INT64_MAX;
+	s->most = PIKE__IOCP_BATCH;
 	InitializeSRWLock(&s->lock);
 	InitializeConditionVariable(&s->came);
 	InitializeConditionVariable(&s->taken);
@@ -186,7 +189,7 @@ static ULONG shown_take(
 	n = s->count;
 	memcpy(entries, s->batch, n * sizeof *entries);
 	if (n && sys_GetQueuedCompletionStatusEx(
-		     s->port, entries + n, BATCH, &more, 0, FALSE))
+		     s->port, entries + n, PIKE__IOCP_BATCH, &more, 0, FALSE))
 		n += more;
 	s->count = 0;
 	s->woken = false;
@@ -198,7 +201,7 @@ static ULONG shown_take(
 DWORD pike__iocp_shown_wait(struct pike_queue *q, int64_t timeout_ns)
 {
 	struct pike__shown *s = pike__iocp_of(q)->shown;
-	OVERLAPPED_ENTRY entries[2 * BATCH];
+	OVERLAPPED_ENTRY entries[2 * PIKE__IOCP_BATCH];
 	DWORD lost;
 	ULONG n = shown_take(s, entries, pike__iocp_ms(timeout_ns), &lost);
 

@@ -6,6 +6,8 @@
 #include "../conformance/harness.h"
 #include "backend/win_sys.h"
 
+#include "alloc.h"
+
 /* ------------------------------------ no packet for what succeeds at once --
  */
 
@@ -85,6 +87,7 @@ CASE(a_quiet_pipe_of_messages_is_refused)
 static struct pike__win_sys owner_real;
 static struct {
 	bool lost;
+	bool kept;     /* and nothing is ever cancelled */
 	int cancel_at; /* of waits, when what was cancelled is */
 	HANDLE file;
 	OVERLAPPED *cancelled;
@@ -105,7 +108,7 @@ static BOOL owner_wait(HANDLE port, OVERLAPPED_ENTRY *entries, ULONG n,
 /* One may take its time. */
 static BOOL owner_cancel(HANDLE file, OVERLAPPED *ov)
 {
-	if (!owner.cancel_at)
+	if (!owner.cancel_at && !owner.kept)
 		return owner_real.CancelIoEx(file, ov);
 	owner.file = file;
 	owner.cancelled = ov;
@@ -148,6 +151,56 @@ CASE(a_queue_whose_port_is_lost_waits_for_its_calls)
 	owner_loses(true);
 }
 
+/* What is freed is another's at once. */
+static void *owner_realloc(void *old, size_t size)
+{
+	if (size)
+		return realloc(old, size);
+	memset(old, 0x55, _msize(old));
+	return NULL;
+}
+
+/*
+ * Of some calls the system tells only through the port. A queue closes without
+ * them, but what they write to is not given back.
+ */
+static void owner_keeps(pike_handle group, struct pike_op op)
+{
+	struct rig *other = rig_new(NULL);
+	struct pike_completion c;
+	pike_fd fd[2];
+	char in[4];
+
+	port_tcp_pair(fd);
+	rig_own(other, fd[1]);
+	op.handle = rig_adopt(other, fd[0]);
+	if (group)
+		op.u.group.id =
+		    (uint32_t)pike_group_open(other->q, 1, 64, NULL);
+	else
+		op.buf = in;
+	submit(other, op);
+	fence(other);
+	owner.lost = owner.kept = true;
+	while (pike_reap(other->q, &c, 1, -1) == 0)
+		continue;
+	rig_close(other);
+	owner.lost = owner.kept = false;
+	ck_assert_uint_ne((uint32_t)owner.cancelled->Internal, 0x55555555);
+	owner_real.CancelIoEx(owner.file, owner.cancelled);
+	while (owner.cancelled->Internal == 0x103)
+		SleepEx(1, TRUE);
+}
+
+CASE(what_the_system_keeps_is_not_given_back)
+{
+	pike__realloc_hook = owner_realloc;
+	owner_keeps(0, op_recv(0, NULL, 4));
+	owner_keeps(1, op_group(PIKE_RECV, 0, 0));
+	owner_keeps(0, op_poll(0, PIKE_POLL_PRI));
+	pike__realloc_hook = NULL;
+}
+
 int main(void)
 {
 	owner_real = pike__win_sys;
@@ -159,5 +212,6 @@ int main(void)
 	area_add(quiet_datagrams_are_refused);
 	area_add(a_quiet_pipe_of_messages_is_refused);
 	area_add(a_queue_whose_port_is_lost_waits_for_its_calls);
+	area_add(what_the_system_keeps_is_not_given_back);
 	return area_end();
 }

@@ -23,6 +23,7 @@ static struct {
 	size_t above; /* transfers of more; 0: none */
 	bool by_packet;
 	int accepts, ports, waits, files; /* the next so many */
+	ULONG packets;                    /* waits for more of them; 0: none */
 	HANDLE port;
 	long calls, refused;
 } refusal;
@@ -140,6 +141,11 @@ static HANDLE or_port(HANDLE file, HANDLE port, ULONG_PTR key, DWORD threads)
 static BOOL or_wait(HANDLE port, OVERLAPPED_ENTRY *entries, ULONG n,
     ULONG *taken, DWORD timeout_ms, BOOL alertable)
 {
+	if (refusal.packets && n > refusal.packets) {
+		refusal.refused++;
+		SetLastError(refusal.code);
+		return FALSE;
+	}
 	if (refuses_next(&refusal.waits))
 		return FALSE;
 	return real.GetQueuedCompletionStatusEx(
@@ -390,6 +396,30 @@ CASE(a_wait_that_is_refused_is_made_again)
 	ck_assert_int_eq(refusal.refused, 3);
 }
 
+/* Memory for one packet there is always: that is the system's own. */
+CASE(packets_are_taken_in_smaller_batches)
+{
+	pike_handle h[2];
+	pike_id ids[8];
+	char in[8];
+
+	rig_tcp_pair(rig, h);
+	refusal_begin(ERROR_NO_SYSTEM_RESOURCES, 0);
+	for (int round = 0; round < 2; round++) {
+		refusal.packets = 1;
+		for (int i = 0; i < 8; i++)
+			ids[i] = submit(rig, op_recv(h[1], in + i, 1));
+		expect_op(rig, op_send(h[0], "12345678", 8), 8);
+		for (int i = 0; i < 8; i++)
+			expect_one(rig, ids[i], 1, 0, 0);
+		ck_assert(memcmp(in, "12345678", 8) == 0);
+		/* The second time by the thread that shows what has come. */
+		refusal.packets = 0;
+		ck_assert_int_gt(pike_pollable(rig->q), 0);
+	}
+	ck_assert_int_gt(refusal.refused, 0);
+}
+
 /* Whether an end is one, or a reset, is asked of a file that cannot be
  * opened. */
 CASE(an_end_is_told_with_what_came_before)
@@ -442,6 +472,7 @@ int main(void)
 	area_add(what_rests_is_shown_in_pollable);
 	area_add(connections_that_cannot_be_taken_stay_queued);
 	area_add(a_wait_that_is_refused_is_made_again);
+	area_add(packets_are_taken_in_smaller_batches);
 	area_add(an_end_is_told_with_what_came_before);
 	return area_end();
 }
