@@ -14,7 +14,7 @@ struct pike__ctrl;
 /* In slot->phase, beside PIKE__IN_SYSTEM. */
 enum {
 	PIKE__IOCP_BEGUN = 0x01, /* a signal op: it is on the list */
-	PIKE__IOCP_HELD = 0x02,  /* waits for the handle's connect */
+	PIKE__IOCP_HELD = 0x02,  /* waits for the handle's connect, or name */
 	PIKE__IOCP_KEPT = 0x04,  /* its packet waits for room for its result */
 	PIKE__IOCP_SHUT = 0x08,  /* is to end as if the peer had ended */
 	PIKE__IOCP_FULL = 0x10,  /* something is there for a receive that waited
@@ -174,6 +174,9 @@ void pike__win_at_once(struct pike_queue *q, struct pike__handle *h,
 DWORD pike__win_new(int family, int type, int protocol, SOCKET *s);
 /* Gives a socket without a name one, if it has none. The system's error. */
 DWORD pike__win_bind_any(struct pike__handle *h);
+/* The same before a receive, which waits where nobody can have written to it:
+ * a name may still be chosen, which it would be too late for. */
+bool pike__win_named(struct pike__handle *h);
 void pike__win_connected(struct pike__handle *h);
 /* Whether it has a connection, or is one that gives them, also when it has
  * become so by another's calls. */

@@ -151,8 +151,10 @@ enum pike__given pike__iocp_grouped(
 	struct pike__packet *p;
 	int index;
 
-	if (is_packet(slot) && !(h->flags & PIKE__IOCP_BOUND))
-		pike__win_bind_any(h);
+	if (is_packet(slot) && !pike__win_named(h)) {
+		slot->phase |= PIKE__IOCP_HELD;
+		return PIKE__STOPPED;
+	}
 	/* What waits has no packet, also when it had one. */
 	if (!(slot->phase & PIKE__IOCP_FULL)) {
 		pike__packet_give(t, slot);

@@ -231,6 +231,19 @@ void pike__iocp_go_on(struct pike_queue *q, struct pike__slot *slot)
 		pike__finish(q, slot, &r);
 }
 
+/* Reads that waited for a connect, or for a name, may begin. */
+static void hold_end(struct pike_queue *q, pike_handle name)
+{
+	struct pike__handle *h = pike__handle_find(&q->handles, name);
+	struct pike__slot *slot = h ? h->lane[PIKE__READS].head : NULL;
+
+	if (!slot || !(slot->phase & PIKE__IOCP_HELD) ||
+	    pike__waits_for_connect(slot))
+		return;
+	slot->phase &= (uint8_t)~PIKE__IOCP_HELD;
+	pike__iocp_go_on(q, slot);
+}
+
 /* Whether an op is one that this kind of handle cannot do. */
 static bool unfit(const struct pike__slot *slot, struct pike__result *r)
 {
@@ -254,6 +267,7 @@ bool pike__iocp_start(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
 {
 	bool kept = slot->phase & PIKE__IOCP_KEPT;
+	bool ended;
 
 	*r = (struct pike__result){0};
 	slot->phase &= (uint8_t)~PIKE__IOCP_KEPT;
@@ -286,7 +300,11 @@ bool pike__iocp_start(
 		slot->phase |= PIKE__IOCP_HELD;
 		return false;
 	}
-	return go_on(q, slot, kept, r);
+	ended = go_on(q, slot, kept, r);
+	if (slot->lane != PIKE__READS && slot->handle &&
+	    (slot->handle->flags & PIKE__DGRAM))
+		hold_end(q, slot->handle->self);
+	return ended;
 }
 
 bool pike__iocp_attempt(struct pike_queue *q, struct pike__handle *h,
@@ -297,19 +315,6 @@ bool pike__iocp_attempt(struct pike_queue *q, struct pike__handle *h,
 }
 
 /* ---- packets ---- */
-
-/* Reads that waited for a connect may begin. */
-static void hold_end(struct pike_queue *q, pike_handle name)
-{
-	struct pike__handle *h = pike__handle_find(&q->handles, name);
-	struct pike__slot *slot = h ? h->lane[PIKE__READS].head : NULL;
-
-	if (!slot || !(slot->phase & PIKE__IOCP_HELD) ||
-	    pike__waits_for_connect(slot))
-		return;
-	slot->phase &= (uint8_t)~PIKE__IOCP_HELD;
-	pike__iocp_go_on(q, slot);
-}
 
 void pike__iocp_packet(struct pike_queue *q, const OVERLAPPED_ENTRY *entry)
 {

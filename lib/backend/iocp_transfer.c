@@ -413,7 +413,7 @@ static enum pike__given packet_given(struct pike_queue *q,
 	}
 	if (h->kind == PIKE__PIPE)
 		return call_pipe(h, cut, s->writes, p);
-	/* Who has no name yet cannot receive, and gets one by sending. */
+	/* Who has no name gets one by sending, and can receive then. */
 	if (!stream && !(h->flags & PIKE__IOCP_BOUND))
 		pike__win_bind_any(h);
 	return call_socket(h, &slot->op, s, cut, p);
@@ -480,6 +480,11 @@ enum pike__given pike__iocp_transfer(
 		if (slot->moved)
 			r->res = (int64_t)slot->moved;
 		return PIKE__ENDED;
+	}
+	if (h->kind == PIKE__SOCKET_PACKET && !s.writes &&
+	    !pike__win_named(h)) {
+		slot->phase |= PIKE__IOCP_HELD;
+		return PIKE__STOPPED;
 	}
 	if (awaits_urgent(slot))
 		return pike__iocp_ask(q, slot,

@@ -156,6 +156,22 @@ DWORD pike__win_bind_any(struct pike__handle *h)
 	return 0;
 }
 
+bool pike__win_named(struct pike__handle *h)
+{
+	struct sockaddr_storage sa;
+	int len = sizeof sa;
+
+	if (h->flags & PIKE__IOCP_BOUND)
+		return true;
+	/* Who knows the socket may name it and tell nobody. */
+	if ((h->flags & (PIKE__DGRAM | PIKE__EXPOSED)) == PIKE__DGRAM &&
+	    sys_getsockname(
+		pike__win_socket(h->fd), (struct sockaddr *)&sa, &len))
+		return false;
+	pike__win_bind_any(h);
+	return true;
+}
+
 static int listen_on(
     struct pike__handle *h, int32_t backlog, struct pike__result *r)
 {

@@ -417,6 +417,57 @@ CASE(released_connection_works_in_its_own_queue)
 	}
 }
 
+/* Who receives before there is a name waits for what comes by it. */
+static void name_comes_later(struct rig *rig, bool grouped)
+{
+	struct pike_addr to = port_loopback(PIKE_AF_INET), at = to;
+	pike_handle other = rig_socket(rig, PIKE_AF_INET, PIKE_SOCK_DGRAM);
+	char in[16];
+
+	expect_op(rig, op_at(PIKE_BIND, other, &to), 0);
+	expect_op(rig, op_at(PIKE_GETSOCKNAME, other, &to), 0);
+	for (int how = 0; how < 3; how++) {
+		pike_handle h = rig_socket(rig, PIKE_AF_INET, PIKE_SOCK_DGRAM);
+		struct pike_op op = op_recv(h, in, 16);
+		if (grouped)
+			op = op_group(
+			    PIKE_RECV, h, pike_group_open(rig->q, 1, 64, NULL));
+		pike_id id = submit(rig, op);
+		fence(rig);
+		expect_pending(rig, id);
+		struct pike_addr own, near = at;
+		if (how == 0)
+			expect_op(rig, op_at(PIKE_BIND, h, &at), 0);
+		else if (how == 1)
+			expect_op(rig, op_at(PIKE_CONNECT, h, &to), 0);
+		else
+			expect_op(
+			    rig, op_io_at(PIKE_SENDTO, h, "named", 5, &to), 5);
+		expect_op(rig, op_at(PIKE_GETSOCKNAME, h, &own), 0);
+		near.port = own.port;
+		fence(rig);
+		expect_pending(rig, id);
+		expect_op(rig, op_io_at(PIKE_SENDTO, other, "x", 1, &near), 1);
+		expect_one(rig, id, 1, 0, grouped ? PIKE_BUFFER : 0);
+	}
+}
+
+CASE(a_receive_waits_for_the_name_too)
+{
+	name_comes_later(rig, false);
+	name_comes_later(rig, true);
+	/* It is not forgotten when nobody names it. */
+	pike_handle h = rig_socket(rig, PIKE_AF_INET, PIKE_SOCK_DGRAM);
+	char in[16];
+	pike_id first = submit(rig, op_recv(h, in, 16));
+	pike_id second = submit(rig, op_recv(h, in, 16));
+	fence(rig);
+	expect_cancelled(rig, first);
+	pike_id close = submit(rig, op_close(h));
+	expect_error(rig, second, PIKE_ECANCELED);
+	expect_one(rig, close, 0, 0, 0);
+}
+
 int main(void)
 {
 	area_begin("socket_setup");
@@ -443,5 +494,6 @@ int main(void)
 	area_add(released_descriptor_of_pikes_is_the_callers);
 	area_add(released_connection_works_in_another_queue);
 	area_add(released_connection_works_in_its_own_queue);
+	area_add(a_receive_waits_for_the_name_too);
 	return area_end();
 }
