@@ -156,6 +156,10 @@ enum pike__given pike__iocp_poll(
 enum pike__given pike__iocp_ask(struct pike_queue *q, struct pike__slot *slot,
     ULONG events, int64_t timeout, enum pike__taken_by by,
     struct pike__result *r);
+/* Whether an op has still to wait for urgent data; the wait for them. */
+bool pike__iocp_urgent(const struct pike__slot *slot);
+enum pike__given pike__iocp_ask_urgent(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r);
 /* A read or write of the handle has ended, and moved something or not: what
  * polls wait for may have changed. */
 void pike__iocp_poll_anew(

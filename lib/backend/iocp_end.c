@@ -82,17 +82,6 @@ enum pike__took pike__iocp_write_aborted(
 	return PIKE__TOOK_ALL;
 }
 
-/* Urgent data are waited for apart from all others. */
-enum pike__took pike__iocp_took_urgent(struct pike_queue *q,
-    struct pike__slot *slot, struct pike__packet *p, struct pike__result *r)
-{
-	(void)q;
-	if (p->error == ERROR_OPERATION_ABORTED)
-		return pike__iocp_aborted(slot, r);
-	slot->phase |= PIKE__IOCP_FULL;
-	return PIKE__TOOK_ON;
-}
-
 enum pike__took pike__iocp_end_met(
     struct pike__slot *slot, struct pike__result *r)
 {

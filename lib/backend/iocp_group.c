@@ -3,7 +3,7 @@
  * Receives from groups of buffers, in two steps: a receive of no bytes waits
  * until there is something, then a buffer is taken and filled by another. On
  * datagram sockets the first step only looks at what has come, and "it does not
- * fit" is its success.
+ * fit" is its success. Urgent data are asked of the driver instead.
  */
 #include "config.h"
 
@@ -14,6 +14,12 @@
 static bool is_packet(const struct pike__slot *slot)
 {
 	return slot->handle->kind == PIKE__SOCKET_PACKET;
+}
+
+/* Whether a buffer begins with who has sent it. */
+static bool is_named(const struct pike__slot *slot)
+{
+	return is_packet(slot) && slot->op.opcode == PIKE_RECVFROM;
 }
 
 /* ---- the first step ---- */
@@ -82,7 +88,7 @@ static enum pike__took filled(struct pike__slot *slot, struct pike__packet *p,
 	}
 	if (!p->bytes && !is_packet(slot))
 		return pike__iocp_over(slot, r);
-	if (p->detail && slot->op.opcode == PIKE_RECVFROM)
+	if (is_named(slot))
 		pike__addr_from_system((struct pike_addr *)(void *)buffer,
 		    &p->detail->u.message.name, p->detail->u.message.name_len);
 	if (!is_packet(slot))
@@ -129,7 +135,7 @@ static enum pike__given second(struct pike__slot *slot, struct pike__packet *p,
 	if (slot->op.op_flags & PIKE_MSG_OOB)
 		p->flags |= MSG_OOB;
 	p->skips = h->flags & PIKE__IOCP_SKIPS;
-	if (p->detail) {
+	if (is_named(slot)) {
 		p->detail->u.message.name_len =
 		    sizeof p->detail->u.message.name;
 		bad = sys_WSARecvFrom(s, &buf, 1, &n, &p->flags,
@@ -146,7 +152,6 @@ enum pike__given pike__iocp_grouped(
 {
 	struct pike__group *g = pike__group_of(slot);
 	struct pike__handle *h = slot->handle;
-	bool named = slot->op.opcode == PIKE_RECVFROM && is_packet(slot);
 	struct pike__packets *t = &pike__iocp_of(q)->packets;
 	struct pike__packet *p;
 	int index;
@@ -155,12 +160,14 @@ enum pike__given pike__iocp_grouped(
 		slot->phase |= PIKE__IOCP_HELD;
 		return PIKE__STOPPED;
 	}
+	if (pike__iocp_urgent(slot))
+		return pike__iocp_ask_urgent(q, slot, r);
 	/* What waits has no packet, also when it had one. */
 	if (!(slot->phase & PIKE__IOCP_FULL)) {
 		pike__packet_give(t, slot);
 		return first(slot, pike__packet_here(t, slot, PIKE__BY_FIRST));
 	}
-	p = pike__packet_take(t, slot, PIKE__BY_SECOND, named);
+	p = pike__packet_take(t, slot, PIKE__BY_SECOND, is_named(slot));
 	if (!p)
 		return pike__iocp_no_memory(r);
 	index = pike__group_take(g);

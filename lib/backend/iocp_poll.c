@@ -191,6 +191,37 @@ enum pike__given pike__iocp_ask(struct pike_queue *q, struct pike__slot *slot,
 	return PIKE__ANSWERED;
 }
 
+/* ---- urgent data ---- */
+
+/* They are waited for apart from all others. */
+bool pike__iocp_urgent(const struct pike__slot *slot)
+{
+	return slot->lane == PIKE__READS &&
+	       slot->handle->kind == PIKE__SOCKET_STREAM &&
+	       !(slot->phase & PIKE__IOCP_FULL) &&
+	       slot->op.opcode >= PIKE_RECV &&
+	       (slot->op.op_flags & PIKE_MSG_OOB);
+}
+
+enum pike__given pike__iocp_ask_urgent(
+    struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
+{
+	return pike__iocp_ask(q, slot,
+	    PIKE__AFD_RECEIVE_EXPEDITED | PIKE__AFD_DISCONNECT |
+		PIKE__AFD_ABORT,
+	    INT64_MAX, PIKE__BY_URGENT, r);
+}
+
+enum pike__took pike__iocp_took_urgent(struct pike_queue *q,
+    struct pike__slot *slot, struct pike__packet *p, struct pike__result *r)
+{
+	(void)q;
+	if (p->error == ERROR_OPERATION_ABORTED)
+		return pike__iocp_aborted(slot, r);
+	slot->phase |= PIKE__IOCP_FULL;
+	return PIKE__TOOK_ON;
+}
+
 /* ---- pipes ---- */
 
 bool pike__iocp_pollable_pipe(

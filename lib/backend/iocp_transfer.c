@@ -419,15 +419,6 @@ static enum pike__given packet_given(struct pike_queue *q,
 	return call_socket(h, &slot->op, s, cut, p);
 }
 
-static bool awaits_urgent(const struct pike__slot *slot)
-{
-	return slot->lane == PIKE__READS &&
-	       slot->handle->kind == PIKE__SOCKET_STREAM &&
-	       !(slot->phase & PIKE__IOCP_FULL) &&
-	       slot->op.opcode >= PIKE_RECV &&
-	       (slot->op.op_flags & PIKE_MSG_OOB);
-}
-
 /* After a refusal half of what was refused, as far as that may help. */
 static size_t part_of(const struct pike__slot *slot, bool writes)
 {
@@ -486,10 +477,7 @@ enum pike__given pike__iocp_transfer(
 		slot->phase |= PIKE__IOCP_HELD;
 		return PIKE__STOPPED;
 	}
-	if (awaits_urgent(slot))
-		return pike__iocp_ask(q, slot,
-		    PIKE__AFD_RECEIVE_EXPEDITED | PIKE__AFD_DISCONNECT |
-			PIKE__AFD_ABORT,
-		    INT64_MAX, PIKE__BY_URGENT, r);
+	if (pike__iocp_urgent(slot))
+		return pike__iocp_ask_urgent(q, slot, r);
 	return packet_given(q, slot, &s, &cut, r);
 }

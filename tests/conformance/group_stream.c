@@ -261,6 +261,29 @@ CASE(it_pauses_while_nobody_reaps_and_goes_on)
 	expect_cancelled(rig, id);
 }
 
+CASE(an_urgent_byte_is_received_with_its_flag)
+{
+	const int opcodes[] = {PIKE_RECV, PIKE_RECVFROM};
+	int group = group_open(rig, 2, 256);
+
+	for (int i = 0; i < 2; i++) {
+		struct pike_op op = op_group(opcodes[i], 0, group);
+		pike_handle h;
+		pike_fd peer;
+		rig_peer(rig, RIG_TCP, &h, &peer);
+		op.handle = h;
+		ck_assert_int_eq(port_send_urgent(peer, '!'), 0);
+		expect_op(rig, op_poll(h, PIKE_POLL_PRI), PIKE_POLL_PRI);
+		struct pike_completion c =
+		    perform(rig, op_how(op, PIKE_MSG_OOB));
+		ck_assert_int_eq(c.res, 1);
+		ck_assert_uint_eq(c.flags, PIKE_BUFFER);
+		const char *at = group_buffer(rig, group, c.buffer);
+		ck_assert_int_eq(at[i ? sizeof(struct pike_addr) : 0], '!');
+		group_return(rig, group, c.buffer);
+	}
+}
+
 int main(void)
 {
 	area_begin("group_stream");
@@ -275,5 +298,6 @@ int main(void)
 	area_add(a_recv_behind_one_that_goes_on_waits_for_its_end);
 	area_add(it_goes_on_beside_sends_and_polls);
 	area_add(it_pauses_while_nobody_reaps_and_goes_on);
+	area_add(an_urgent_byte_is_received_with_its_flag);
 	return area_end();
 }

@@ -272,6 +272,27 @@ CASE(no_handle_is_inherited)
 	trace_close(rig);
 }
 
+/* A receive of other data tells nothing of them on Windows. */
+CASE(urgent_data_are_asked_of_the_driver)
+{
+	int group = pike_group_open(rig->q, 1, 64, NULL);
+	pike_handle h[2];
+	char in[4];
+
+	rig_tcp_pair(rig, h);
+	struct pike_op ops[] = {op_recv(h[0], in, 4), op_recv(h[0], in, 4),
+	    op_group(PIKE_RECV, h[0], group), op_group(PIKE_RECV, h[0], group)};
+	for (int i = 0; i < 4; i++) {
+		watch_reset();
+		if (i & 1)
+			ops[i].op_flags = PIKE_MSG_OOB;
+		pike_id id = submit(rig, ops[i]);
+		fence(rig);
+		ck_assert_int_eq(watch_seen.polls, i & 1);
+		expect_cancelled(rig, id);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1)
@@ -286,6 +307,7 @@ int main(int argc, char **argv)
 	area_add(a_queue_that_closes_waits_for_its_packets);
 	area_add(an_idle_queue_makes_no_call);
 	area_add(who_binds_has_the_port_alone);
+	area_add(urgent_data_are_asked_of_the_driver);
 	area_add(no_handle_is_inherited);
 	return area_end();
 }

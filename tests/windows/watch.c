@@ -61,9 +61,8 @@ static void watch_ready(SOCKET s, const char *rule)
 static void watch_new(HANDLE h)
 {
 	DWORD flags = 0;
-	if (!h || h == INVALID_HANDLE_VALUE)
-		return;
-	GetHandleInformation(h, &flags);
+	if (h && h != INVALID_HANDLE_VALUE)
+		GetHandleInformation(h, &flags);
 	watch_seen.inherited += flags & HANDLE_FLAG_INHERIT ? 1 : 0;
 }
 
@@ -438,6 +437,7 @@ static NTSTATUS NTAPI look_control(HANDLE file, HANDLE event, void *apc,
 	OVERLAPPED *ov = context;
 
 	EnterCriticalSection(&watch_lock);
+	watch_seen.polls++;
 	held_check(ov);
 	NTSTATUS r = real_calls.device_control(
 	    file, event, apc, context, status, code, in, in_len, out, out_len);

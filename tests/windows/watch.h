@@ -20,6 +20,7 @@ struct watch_seen {
 	long begun;    /* overlapped calls that went on by themselves, */
 	long dequeued; /* and the packets that ended them */
 	long cancels;
+	long polls;     /* asked of the sockets' driver */
 	long alone;     /* sockets that are to have their port alone */
 	long inherited; /* handles that a child would get */
 };
