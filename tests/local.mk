@@ -117,6 +117,7 @@ endif
 
 # About Windows, by its name; and the parts that know no system, once more.
 windows_tests = \
+	tests/windows/answers \
 	tests/windows/console \
 	tests/windows/errors \
 	tests/windows/files \
@@ -353,6 +354,9 @@ tests_kqueue_quirks_SOURCES = tests/kqueue/quirks.c $(kqueue_between)
 tests_kqueue_quirks_CPPFLAGS = $(seam_cppflags)
 tests_kqueue_quirks_LDADD = $(seam_libs)
 
+tests_windows_answers_SOURCES = tests/windows/answers.c
+tests_windows_answers_CPPFLAGS = $(seam_cppflags)
+tests_windows_answers_LDADD = libpike-harness.la $(seam_libs)
 tests_windows_console_SOURCES = tests/windows/console.c
 tests_windows_console_CPPFLAGS = $(seam_cppflags)
 tests_windows_console_LDADD = libpike-harness.la $(seam_libs)

@@ -61,6 +61,7 @@ struct pike__iocp {
 	struct pike__shown *shown;  /* null before pike_pollable */
 	PTP_TIMER clock;            /* null before a wall clock's timer */
 	int64_t clock_next;         /* what it is set to */
+	volatile LONG clock_rang;   /* has come to that */
 	bool inline_off;            /* all goes by way of the port */
 	uint8_t skips[4];           /* by family: unknown, no, yes */
 };
@@ -156,6 +157,8 @@ enum pike__given pike__iocp_poll(
 enum pike__given pike__iocp_ask(struct pike_queue *q, struct pike__slot *slot,
     ULONG events, int64_t timeout, enum pike__taken_by by,
     struct pike__result *r);
+/* What it has told, where it has told something. */
+ULONG pike__iocp_told(const struct pike__packet *p);
 /* Whether an op has still to wait for urgent data; the wait for them. */
 bool pike__iocp_urgent(const struct pike__slot *slot);
 enum pike__given pike__iocp_ask_urgent(

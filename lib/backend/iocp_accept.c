@@ -18,7 +18,6 @@ static bool only_that(DWORD error)
 	case WSAECONNABORTED:
 	case WSAENETRESET:
 	case WSAENOTCONN:
-	case WSAENETDOWN:
 	case WSAENETUNREACH:
 	case WSAEHOSTUNREACH:
 	case WSAETIMEDOUT:
@@ -221,8 +220,7 @@ enum pike__took pike__iocp_took_join(struct pike_queue *q,
 	}
 	if (!error)
 		sys_getsockopt(s, SOL_SOCKET, SO_ERROR, (char *)&error, &len);
-	if (!error && p->detail->u.poll.count &&
-	    (p->detail->u.poll.at[0].events & PIKE__AFD_CONNECT_FAIL))
+	if (!error && (pike__iocp_told(p) & PIKE__AFD_CONNECT_FAIL))
 		error = WSAECONNREFUSED;
 	connected(slot, error, r);
 	return PIKE__TOOK_ALL;
@@ -273,6 +271,33 @@ static enum pike__given connect_now(struct pike_queue *q,
 	    INT64_MAX, PIKE__BY_JOIN, r);
 }
 
+static bool to_itself(const struct sockaddr_storage *sa)
+{
+	static const uint8_t mapped[13] = {[10] = 0xff, 0xff, 127};
+	const struct sockaddr_in *in = (const struct sockaddr_in *)sa;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sa;
+
+	if (sa->ss_family == AF_INET)
+		return (ntohl(in->sin_addr.s_addr) >> 24) == 127;
+	return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr) ||
+	       memcmp(&in6->sin6_addr, mapped, sizeof mapped) == 0;
+}
+
+/* A refusal is taken for one only after the system has asked again for two
+ * seconds. On its own machine nothing gets lost, and once is enough. */
+static void ask_once(SOCKET s)
+{
+	struct {
+		USHORT first_ms;
+		UCHAR more;
+	} rto = {0xffff, 0xfe}; /* as it is; none */
+	DWORD n;
+
+	if (pike__win_calls.refuses_fast)
+		sys_WSAIoctl(s, SIO_TCP_INITIAL_RTO, &rto, sizeof rto, NULL, 0,
+		    &n, NULL, NULL);
+}
+
 enum pike__given pike__iocp_connect(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
 {
@@ -304,6 +329,8 @@ enum pike__given pike__iocp_connect(
 		pike__win_error(r, bad);
 		return PIKE__ENDED;
 	}
+	if (to_itself(&sa))
+		ask_once(s);
 	p = pike__packet_here(
 	    &pike__iocp_of(q)->packets, slot, PIKE__BY_CONNECT);
 	p->file = pike__win_handle(h->fd);

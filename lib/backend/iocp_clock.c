@@ -2,7 +2,8 @@
 /*
  * The wall clock. A wait is as long as the clock's next timer is away when it
  * begins; should the clock be set forward meanwhile, a timer of the system's
- * for that moment, which follows the clock, wakes the queue.
+ * for that moment, which follows the clock, wakes the queue. Who waits for what
+ * pike_pollable gave has it set when he submits.
  */
 #include "config.h"
 
@@ -14,7 +15,11 @@
 static VOID CALLBACK clock_due(
     PTP_CALLBACK_INSTANCE instance, PVOID q, PTP_TIMER timer)
 {
+	struct pike__iocp *u = pike__iocp_of(q);
+
 	(void)instance, (void)timer;
+	/* The clock may be set back before anybody looks at it. */
+	InterlockedExchange(&u->clock_rang, 1);
 	pike__iocp_wake(q);
 }
 
@@ -25,10 +30,12 @@ void pike__iocp_clock_watch(struct pike_queue *q)
 	ULARGE_INTEGER due;
 	FILETIME when;
 
-	if (next == u->clock_next || next <= 0 || next == INT64_MAX)
+	if (next <= 0 || next == INT64_MAX ||
+	    (next == u->clock_next && !u->clock_rang))
 		return;
+	InterlockedExchange(&u->clock_rang, 0);
 	if (!u->clock)
-		u->clock = CreateThreadpoolTimer(clock_due, q, NULL);
+		u->clock = sys_CreateThreadpoolTimer(clock_due, q, NULL);
 	if (!u->clock) /* then the wait alone tells */
 		return;
 	u->clock_next = next;

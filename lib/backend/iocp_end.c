@@ -115,8 +115,7 @@ enum pike__took pike__iocp_took_over(struct pike_queue *q,
 {
 	(void)q;
 	slot->phase &= (uint8_t)~PIKE__IOCP_OVER;
-	if (!p->error && p->detail->u.poll.count &&
-	    (p->detail->u.poll.at[0].events & PIKE__AFD_ABORT))
+	if (pike__iocp_told(p) & PIKE__AFD_ABORT)
 		slot->handle->gone = PIKE_ECONNRESET;
 	else if ((!p->error || p->error == ERROR_TIMEOUT) &&
 		 !(slot->phase & PIKE__IOCP_SHUT))

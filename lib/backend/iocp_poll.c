@@ -8,6 +8,7 @@
  */
 #include "config.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "iocp.h"
@@ -95,13 +96,23 @@ static SOCKET base_of(SOCKET s)
 
 /* ---- results ---- */
 
+ULONG pike__iocp_told(const struct pike__packet *p)
+{
+	const struct pike__afd_poll *poll = &p->detail->u.poll;
+	const size_t least =
+	    offsetof(struct pike__afd_poll, at) + sizeof poll->at[0];
+
+	return !p->error && p->bytes >= least && poll->count
+		   ? poll->at[0].events
+		   : 0;
+}
+
 enum pike__took pike__iocp_took_poll(struct pike_queue *q,
     struct pike__slot *slot, struct pike__packet *p, struct pike__result *r)
 {
 	const unsigned always = PIKE_POLL_ERR | PIKE_POLL_HUP;
-	const struct pike__afd_poll *poll = &p->detail->u.poll;
 	unsigned wanted = slot->op.op_flags | always;
-	ULONG told = !p->error && poll->count ? poll->at[0].events : 0;
+	ULONG told = pike__iocp_told(p);
 	unsigned events;
 
 	slot->phase &= (uint8_t)~PIKE__IOCP_ANEW;

@@ -157,6 +157,8 @@ void pike__iocp_show(struct pike_queue *q, bool now, int64_t next)
 	struct pike__shown *s = u->shown;
 	bool sooner;
 
+	if (q->realtime.count)
+		pike__iocp_clock_watch(q);
 	if (u->later && u->later_at < next)
 		next = u->later_at;
 	AcquireSRWLockExclusive(&s->lock);

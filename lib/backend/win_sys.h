@@ -19,9 +19,13 @@
 #include <winternl.h>
 #include <ws2tcpip.h>
 
-/* Older headers do not have it. */
+/* Older headers do not have them. */
 #ifndef SIO_UDP_NETRESET
 #	define SIO_UDP_NETRESET _WSAIOW(IOC_VENDOR, 15)
+#endif
+
+#ifndef SIO_TCP_INITIAL_RTO
+#	define SIO_TCP_INITIAL_RTO _WSAIOW(IOC_VENDOR, 17)
 #endif
 
 #ifdef PIKE_SEAM
@@ -98,6 +102,9 @@ struct pike__win_calls {
 	(HANDLE file, IO_STATUS_BLOCK *status, void *info, ULONG len,
 	    ULONG what);
 	ULONG(NTAPI *status_to_error)(NTSTATUS status);
+	NTSTATUS(NTAPI *version)(RTL_OSVERSIONINFOW *version);
+	/* Whether a connect can be told to ask once (Windows 10 1709). */
+	BOOL refuses_fast;
 };
 
 extern struct pike__win_calls pike__win_calls;

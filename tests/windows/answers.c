@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What Windows may answer and Wine does not: answers of the seam's, and what
+ * pike makes of them.
+ */
+#include "../conformance/harness.h"
+#include "../conformance/port_proc.h"
+#include "backend/win_sys.h"
+
+static struct pike__win_sys real;
+static struct pike__win_calls real_calls;
+
+static struct {
+	HANDLE port;
+	bool polls_empty; /* the driver tells nothing */
+	bool no_network;  /* of AcceptEx */
+	bool no_ipv4;     /* of new sockets */
+	int asked_once;   /* connects that were told to ask once */
+	int clocks;
+	PTP_TIMER clock;
+	PTP_TIMER_CALLBACK rings;
+	void *rings_with;
+} answers;
+
+static HANDLE an_port(HANDLE file, HANDLE port, ULONG_PTR key, DWORD threads)
+{
+	if (port)
+		answers.port = port;
+	return real.CreateIoCompletionPort(file, port, key, threads);
+}
+
+static SOCKET an_socket(int family, int type, int protocol,
+    WSAPROTOCOL_INFOW *info, GROUP group, DWORD flags)
+{
+	if (answers.no_ipv4 && family == AF_INET) {
+		WSASetLastError(WSAEAFNOSUPPORT);
+		return INVALID_SOCKET;
+	}
+	return real.WSASocketW(family, type, protocol, info, group, flags);
+}
+
+static int an_ioctl(SOCKET s, DWORD code, void *in, DWORD in_len, void *out,
+    DWORD out_len, DWORD *bytes, WSAOVERLAPPED *ov,
+    LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+	answers.asked_once += code == SIO_TCP_INITIAL_RTO;
+	return real.WSAIoctl(
+	    s, code, in, in_len, out, out_len, bytes, ov, routine);
+}
+
+static PTP_TIMER an_timer(
+    PTP_TIMER_CALLBACK called, void *with, TP_CALLBACK_ENVIRON *environment)
+{
+	answers.clocks++;
+	answers.rings = called;
+	answers.rings_with = with;
+	answers.clock = real.CreateThreadpoolTimer(called, with, environment);
+	return answers.clock;
+}
+
+static BOOL PASCAL an_accept(SOCKET l, SOCKET s, void *out, DWORD data,
+    DWORD own, DWORD peer, DWORD *bytes, OVERLAPPED *ov)
+{
+	if (answers.no_network) {
+		WSASetLastError(WSAENETDOWN);
+		return FALSE;
+	}
+	return real_calls.accept_ex(l, s, out, data, own, peer, bytes, ov);
+}
+
+static NTSTATUS NTAPI an_control(HANDLE file, HANDLE event, void *apc,
+    void *context, IO_STATUS_BLOCK *status, ULONG code, void *in, ULONG in_len,
+    void *out, ULONG out_len)
+{
+	OVERLAPPED *ov = context;
+
+	if (!answers.polls_empty)
+		return real_calls.device_control(file, event, apc, context,
+		    status, code, in, in_len, out, out_len);
+	ov->Internal = ov->InternalHigh = 0;
+	real.PostQueuedCompletionStatus(answers.port, 0, (ULONG_PTR)file, ov);
+	return 0;
+}
+
+static bool has_ipv6(void)
+{
+	struct pike_addr addr = port_loopback(PIKE_AF_INET6);
+	pike_fd fd = port_bound(&addr, PIKE_SOCK_STREAM, 0);
+
+	if (fd >= 0)
+		port_close(fd);
+	return fd >= 0;
+}
+
+/* -- */
+
+/* What was asked stands where the answer would. */
+CASE(a_driver_that_tells_nothing_tells_of_no_reset)
+{
+	pike_handle h[2];
+	char in[4];
+
+	rig_tcp_pair(rig, h);
+	expect_op(rig, op_shutdown(h[0], PIKE_SHUT_WRITE), 0);
+	port_wait_readable(pike_fd_of(rig->q, h[1]));
+	answers.polls_empty = true;
+	pike_id id = submit(rig, op_recv(h[1], in, 4));
+	expect_one(rig, id, 0, 0, PIKE_EOF);
+	answers.polls_empty = false;
+}
+
+CASE(an_accept_ends_when_the_network_is_down)
+{
+	struct pike_addr addr;
+	pike_handle l = rig_listen(rig, PIKE_AF_INET, &addr);
+	pike_fd fd = rig_caller(rig, &addr, NULL);
+
+	answers.no_network = true;
+	expect_op(rig, op_accept(l), -PIKE_ENETDOWN);
+	expect_op(rig, op_flags(op_accept(l), PIKE_MULTISHOT), -PIKE_ENETDOWN);
+	answers.no_network = false;
+	expect_connected(rig, perform(rig, op_accept(l)).res, fd);
+}
+
+/* The program begins on a machine without it. */
+CASE(a_machine_without_ipv4_has_the_rest)
+{
+	struct pike_addr addr;
+	char in[4];
+	pike_fd fd[2];
+	struct pike_iovec iov = {in, sizeof(in)};
+	struct pike_msg msg = {.iov = &iov, .iov_count = 1};
+
+	port_pipe(fd);
+	pike_handle to = rig_adopt(rig, rig_own(rig, fd[1]));
+	pike_handle from = rig_adopt(rig, rig_own(rig, fd[0]));
+	expect_op(rig, op_io(PIKE_WRITE, to, "pipe", 4), 4);
+	expect_op(rig, op_io(PIKE_READ, from, in, 4), 4);
+	if (!has_ipv6())
+		SKIP("no IPv6 here");
+	pike_handle l = rig_listen(rig, PIKE_AF_INET6, &addr);
+	pike_id accept = submit(rig, op_accept(l));
+	pike_handle h = perform(rig, op_to(PIKE_CONNECT_TO, &addr, 0)).res;
+	pike_handle peer = wait_one(rig, accept).res;
+	expect_op(rig, op_send(h, "six!", 4), 4);
+	expect_op(rig, op_flags(op_recv(peer, in, 4), PIKE_ALL), 4);
+	addr = port_loopback(PIKE_AF_INET6);
+	h = perform(rig, op_to(PIKE_LISTEN_TO, &addr, PIKE_SOCK_DGRAM)).res;
+	expect_op(rig, op_at(PIKE_GETSOCKNAME, h, &addr), 0);
+	expect_op(rig, op_io_at(PIKE_SENDTO, h, "six!", 4, &addr), 4);
+	expect_op(rig, op_io(PIKE_RECVMSG, h, &msg, 1), 4);
+}
+
+CASE(a_refusal_on_the_own_machine_is_asked_for_once)
+{
+	for (int i = 0; i < 2; i++) {
+		int family = i ? PIKE_AF_INET6 : PIKE_AF_INET;
+		struct pike_addr addr = port_loopback(family);
+		if (i && !has_ipv6())
+			SKIP("no IPv6 here");
+		port_close(port_bound(&addr, PIKE_SOCK_STREAM, 0));
+		answers.asked_once = 0;
+		expect_op(
+		    rig, op_to(PIKE_CONNECT_TO, &addr, 0), -PIKE_ECONNREFUSED);
+		ck_assert_int_eq(answers.asked_once, 1);
+	}
+}
+
+/* -- the wall clock -- */
+
+CASE(who_waits_outside_is_told_of_a_clock_that_is_set)
+{
+	struct pike_op op = op_timer(port_wall() + 3600000 * NS_PER_MS);
+
+	op.op_flags = PIKE_TIMER_ABSOLUTE | PIKE_TIMER_REALTIME;
+	HANDLE event = (HANDLE)(intptr_t)pike_pollable(rig->q);
+	rig_reap(rig, 0);
+	int clocks = answers.clocks;
+	pike_id id = submit(rig, op);
+	ck_assert_int_eq(answers.clocks, clocks + 1);
+	ck_assert(IsThreadpoolTimerSet(answers.clock));
+	ck_assert_int_eq(WaitForSingleObject(event, 0), WAIT_TIMEOUT);
+	/* The clock came to it, and was set back. */
+	SetThreadpoolTimer(answers.clock, NULL, 0, 0);
+	ck_assert(!IsThreadpoolTimerSet(answers.clock));
+	answers.rings(NULL, answers.rings_with, answers.clock);
+	ck_assert_int_eq(WaitForSingleObject(event, 10000), WAIT_OBJECT_0);
+	rig_reap(rig, 0);
+	ck_assert(IsThreadpoolTimerSet(answers.clock));
+	expect_cancelled(rig, id);
+}
+
+static void answers_seam(void)
+{
+	const char *what = "";
+
+	real = pike__win_sys;
+	pike__win_sys.CreateIoCompletionPort = an_port;
+	pike__win_sys.WSASocketW = an_socket;
+	pike__win_sys.WSAIoctl = an_ioctl;
+	pike__win_sys.CreateThreadpoolTimer = an_timer;
+	answers.no_ipv4 = true;
+	if (pike__win_begin(&what) != 0)
+		ck_abort_msg("%s", what);
+	answers.no_ipv4 = false;
+	real_calls = pike__win_calls;
+	pike__win_calls.accept_ex = an_accept;
+	pike__win_calls.device_control = an_control;
+}
+
+int main(void)
+{
+	answers_seam();
+	area_begin("answers");
+	area_add(a_driver_that_tells_nothing_tells_of_no_reset);
+	area_add(an_accept_ends_when_the_network_is_down);
+	area_add(a_machine_without_ipv4_has_the_rest);
+	area_add(a_refusal_on_the_own_machine_is_asked_for_once);
+	area_add(who_waits_outside_is_told_of_a_clock_that_is_set);
+	return area_end();
+}
