@@ -183,6 +183,11 @@ static int iocp_open(struct pike_queue *q, const struct pike_params *params,
 	/* No op goes a short way: all are the system's. */
 	q->handles.fresh = PIKE__SPECIAL;
 	error = pike__win_begin(&what);
+	if (!error && params->ops_max &&
+	    !pike__packets_fill(&u->packets, params->ops_max)) {
+		what = "memory for ops";
+		error = ERROR_NOT_ENOUGH_MEMORY;
+	}
 	if (!error) {
 		/* Whoever has taken from it counts as one that runs, until
 		 * he waits: also when the queue has passed on, and beside

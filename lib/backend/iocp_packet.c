@@ -66,6 +66,21 @@ static bool details_more(struct pike__packets *t)
 	return true;
 }
 
+bool pike__packets_fill(struct pike__packets *t, uint32_t n)
+{
+	const uint32_t places = n / PIKE__PACKET_CHUNK + n / PIKE__SLOT_CHUNK;
+
+	while (t->chunks.count * PIKE__PACKET_CHUNK < n)
+		if (!packets_more(t))
+			return false;
+	while (t->details.count * PIKE__PACKET_CHUNK < n)
+		if (!details_more(t))
+			return false;
+	/* And a few chunks of handles. */
+	return pike__grow(
+	    (void **)&t->places, &t->place_cap, places + 8, sizeof *t->places);
+}
+
 static void packet_clear(struct pike__packet *p, enum pike__taken_by by)
 {
 	memset(p->ov, 0, sizeof *p->ov);

@@ -124,6 +124,8 @@ struct pike__packets {
 				   * is in its slot */
 };
 
+/* Makes n packets and details at once; false when out of memory. */
+bool pike__packets_fill(struct pike__packets *t, uint32_t n);
 void pike__packets_free(struct pike__packets *t);
 
 /* A packet for an op, cleared for a call; with a detail when wanted. Null when

@@ -7,6 +7,8 @@
 #include "../conformance/port_proc.h"
 #include "backend/win_sys.h"
 
+#include "alloc.h"
+
 static struct pike__win_sys real;
 static struct pike__win_calls real_calls;
 
@@ -166,6 +168,51 @@ CASE(a_refusal_on_the_own_machine_is_asked_for_once)
 	}
 }
 
+/* -- memory -- */
+
+static long memory_asks;
+
+static void *an_realloc(void *old, size_t size)
+{
+	memory_asks += size != 0;
+	if (size)
+		return realloc(old, size);
+	free(old);
+	return NULL;
+}
+
+/* Also for ops whose calls need more than their slots. */
+CASE(with_a_limit_all_memory_is_taken_at_the_opening)
+{
+	struct pike_params params = {.ops_max = 40};
+	struct pike_addr addr, from[20];
+	pike_id ids[40];
+	char in[20][4];
+
+	rig_close(rig);
+	pike__realloc_hook = an_realloc;
+	rig_open(rig, &params);
+	pike_handle l = rig_listen(rig, PIKE_AF_INET, &addr);
+	addr = port_loopback(PIKE_AF_INET);
+	pike_handle h =
+	    perform(rig, op_to(PIKE_LISTEN_TO, &addr, PIKE_SOCK_DGRAM)).res;
+	expect_op(rig, op_at(PIKE_GETSOCKNAME, h, &addr), 0);
+	memory_asks = 0;
+	for (int i = 0; i < 40; i++)
+		ids[i] = submit(rig, i & 1 ? op_poll(l, PIKE_POLL_PRI)
+					   : op_io_at(PIKE_RECVFROM, h,
+						 in[i / 2], 4, &from[i / 2]));
+	for (int i = 1; i < 40; i++)
+		expect_cancelled(rig, ids[i]);
+	expect_op(rig, op_io_at(PIKE_SENDTO, h, "four", 4, &addr), 4);
+	expect_one(rig, ids[0], 4, 0, 0);
+	expect_cancelled(rig, submit(rig, op_accept(l)));
+	ck_assert_int_eq(memory_asks, 0);
+	rig_close(rig);
+	pike__realloc_hook = NULL;
+	rig_open(rig, NULL);
+}
+
 /* -- the wall clock -- */
 
 CASE(who_waits_outside_is_told_of_a_clock_that_is_set)
@@ -216,6 +263,7 @@ int main(void)
 	area_add(an_accept_ends_when_the_network_is_down);
 	area_add(a_machine_without_ipv4_has_the_rest);
 	area_add(a_refusal_on_the_own_machine_is_asked_for_once);
+	area_add(with_a_limit_all_memory_is_taken_at_the_opening);
 	area_add(who_waits_outside_is_told_of_a_clock_that_is_set);
 	return area_end();
 }
