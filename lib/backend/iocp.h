@@ -71,6 +71,12 @@ static inline struct pike__iocp *pike__iocp_of(struct pike_queue *q)
 	return q->backend_state;
 }
 
+static inline const struct pike__winsock *pike__winsock_of(
+    const struct pike__handle *h)
+{
+	return &pike__win_calls.by[h->family == PIKE_AF_INET6];
+}
+
 /* Never early: the next greater number of milliseconds. */
 static inline DWORD pike__iocp_ms(int64_t timeout_ns)
 {

@@ -35,13 +35,14 @@ static void accepted_drop(struct pike_queue *q, struct pike__packet *p)
 		sys_closesocket(pike__win_socket(p->u.accepted));
 }
 
-static void peer_name(struct pike__packet *p, struct pike_addr *addr)
+static void peer_name(const struct pike__handle *h, struct pike__packet *p,
+    struct pike_addr *addr)
 {
 	const int room = sizeof(struct sockaddr_storage) + 16;
 	struct sockaddr *own = NULL, *peer = NULL;
 	int own_len = 0, peer_len = 0;
 
-	pike__win_calls.accept_names(p->detail->u.names, 0, (DWORD)room,
+	pike__winsock_of(h)->accept_names(p->detail->u.names, 0, (DWORD)room,
 	    (DWORD)room, &own, &own_len, &peer, &peer_len);
 	memset(addr, 0, sizeof *addr);
 	if (peer)
@@ -74,7 +75,7 @@ enum pike__took pike__iocp_took_accept(struct pike_queue *q,
 		(h->flags & PIKE__LINGERS));
 	peer->family = h->family;
 	if (slot->op.addr)
-		peer_name(p, slot->op.addr);
+		peer_name(h, p, slot->op.addr);
 	r->res = peer->self;
 	return PIKE__TOOK_SHOT;
 }
@@ -132,7 +133,7 @@ enum pike__given pike__iocp_accept(
 	p->shoots = slot->op.flags & PIKE_MULTISHOT;
 	p->skips = h->flags & PIKE__IOCP_SKIPS;
 	/* No room for data: it would wait for them. */
-	ok = pike__win_calls.accept_ex(pike__win_socket(h->fd), s,
+	ok = pike__winsock_of(h)->accept_ex(pike__win_socket(h->fd), s,
 	    p->detail->u.names, 0, room, room, &n, p->ov);
 	return pike__iocp_given(p, ok, n, ok ? 0 : (DWORD)WSAGetLastError());
 }
@@ -336,7 +337,7 @@ enum pike__given pike__iocp_connect(
 	p->file = pike__win_handle(h->fd);
 	p->skips = h->flags & PIKE__IOCP_SKIPS;
 	h->flags |= PIKE__CONNECTING;
-	ok = pike__win_calls.connect_ex(
+	ok = pike__winsock_of(h)->connect_ex(
 	    s, (struct sockaddr *)&sa, len, NULL, 0, &n, p->ov);
 	bad = ok ? 0 : (DWORD)WSAGetLastError();
 	/* It has a name, so that this is what another's connect comes to. */

@@ -285,9 +285,10 @@ static enum pike__given call_pipe(struct pike__handle *h, const struct cut *cut,
 }
 
 /* A send with a name or control data; the packet has a detail. */
-static int call_sendmsg(SOCKET s, const struct shape *shape, struct cut *cut,
-    struct pike__packet *p, DWORD flags, DWORD *n)
+static int call_sendmsg(struct pike__handle *h, const struct shape *shape,
+    struct cut *cut, struct pike__packet *p, DWORD flags, DWORD *n)
 {
+	SOCKET s = pike__win_socket(h->fd);
 	struct pike__detail *d = p->detail;
 	WSAMSG *m = &d->u.message.msg;
 	struct sockaddr *name = (struct sockaddr *)&d->u.message.name;
@@ -304,12 +305,13 @@ static int call_sendmsg(SOCKET s, const struct shape *shape, struct cut *cut,
 	m->dwBufferCount = cut->n;
 	m->Control.buf = shape->msg->control;
 	m->Control.len = (ULONG)shape->msg->control_len;
-	return pike__win_calls.send_msg(s, m, flags, n, p->ov, NULL);
+	return pike__winsock_of(h)->send_msg(s, m, flags, n, p->ov, NULL);
 }
 
-static int call_recvmsg(SOCKET s, const struct shape *shape, struct cut *cut,
-    struct pike__packet *p, DWORD *n)
+static int call_recvmsg(struct pike__handle *h, const struct shape *shape,
+    struct cut *cut, struct pike__packet *p, DWORD *n)
 {
+	SOCKET s = pike__win_socket(h->fd);
 	struct pike__detail *d = p->detail;
 	WSAMSG *m = &d->u.message.msg;
 	struct sockaddr *name = (struct sockaddr *)&d->u.message.name;
@@ -326,7 +328,7 @@ static int call_recvmsg(SOCKET s, const struct shape *shape, struct cut *cut,
 	m->Control.buf = shape->msg->control;
 	m->Control.len = (ULONG)shape->msg->control_len;
 	m->dwFlags = p->flags;
-	return pike__win_calls.recv_msg(s, m, n, p->ov, NULL);
+	return pike__winsock_of(h)->recv_msg(s, m, n, p->ov, NULL);
 }
 
 /* The call may have told the error, which is asked for at once. */
@@ -343,11 +345,11 @@ static enum pike__given call_socket(struct pike__handle *h,
 	p->flags = flags;
 	p->skips = h->flags & PIKE__IOCP_SKIPS;
 	if (shape->writes)
-		bad = shape->detail ? call_sendmsg(s, shape, cut, p, flags, &n)
+		bad = shape->detail ? call_sendmsg(h, shape, cut, p, flags, &n)
 				    : sys_WSASend(s, cut->bufs, cut->n, &n,
 					  flags, p->ov, NULL);
 	else
-		bad = shape->detail ? call_recvmsg(s, shape, cut, p, &n)
+		bad = shape->detail ? call_recvmsg(h, shape, cut, p, &n)
 				    : sys_WSARecv(s, cut->bufs, cut->n, &n,
 					  &p->flags, p->ov, NULL);
 	/* Refused before the system had it: then there is no packet. */

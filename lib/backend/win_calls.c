@@ -83,22 +83,13 @@ static INT PASCAL no_send(SOCKET s, WSAMSG *msg, DWORD flags, DWORD *bytes,
 	return -1;
 }
 
-/* A socket of any family that there is. 0, or the error. */
-static DWORD any_socket(int type, SOCKET *s)
-{
-	static const int families[] = {AF_INET, AF_INET6};
-	DWORD error = 0;
+static const struct pike__winsock no_winsock = {
+    no_accept, no_connect, no_names, no_recv, no_send};
 
-	*s = INVALID_SOCKET;
-	for (int i = 0; i < 2 && *s == INVALID_SOCKET; i++) {
-		*s = sys_WSASocketW(families[i], type, 0, NULL, 0,
-		    WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
-		error = *s == INVALID_SOCKET ? (DWORD)WSAGetLastError() : 0;
-		if (error != WSAEAFNOSUPPORT && error != WSAEPROTONOSUPPORT &&
-		    error != WSAEPROTOTYPE && error != WSAESOCKTNOSUPPORT)
-			return error;
-	}
-	return 0;
+static bool no_family(DWORD error)
+{
+	return error == WSAEAFNOSUPPORT || error == WSAEPROTONOSUPPORT ||
+	       error == WSAEPROTOTYPE || error == WSAESOCKTNOSUPPORT;
 }
 
 static DWORD ask(SOCKET s, GUID name, void *call)
@@ -111,56 +102,73 @@ static DWORD ask(SOCKET s, GUID name, void *call)
 		   : 0;
 }
 
-static DWORD find_streams(struct pike__win_calls *c)
+static DWORD find_streams(int family, struct pike__winsock *w)
 {
 	GUID accept_ex = WSAID_ACCEPTEX;
 	GUID connect_ex = WSAID_CONNECTEX;
 	GUID names = WSAID_GETACCEPTEXSOCKADDRS;
-	SOCKET s;
-	DWORD error = any_socket(SOCK_STREAM, &s);
+	SOCKET s = sys_WSASocketW(family, SOCK_STREAM, 0, NULL, 0,
+	    WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+	DWORD error;
 
 	if (s == INVALID_SOCKET)
-		return error;
-	error = ask(s, accept_ex, &c->accept_ex);
+		return (DWORD)WSAGetLastError();
+	error = ask(s, accept_ex, &w->accept_ex);
 	if (!error)
-		error = ask(s, connect_ex, &c->connect_ex);
+		error = ask(s, connect_ex, &w->connect_ex);
 	if (!error)
-		error = ask(s, names, &c->accept_names);
+		error = ask(s, names, &w->accept_names);
 	sys_closesocket(s);
 	return error;
 }
 
-static DWORD find_messages(struct pike__win_calls *c)
+static DWORD find_messages(int family, struct pike__winsock *w)
 {
 	GUID recv_msg = WSAID_WSARECVMSG;
 	GUID send_msg = WSAID_WSASENDMSG;
-	SOCKET s;
-	DWORD error = any_socket(SOCK_DGRAM, &s);
+	SOCKET s = sys_WSASocketW(family, SOCK_DGRAM, 0, NULL, 0,
+	    WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+	DWORD error;
 
 	if (s == INVALID_SOCKET)
-		return error;
-	error = ask(s, recv_msg, &c->recv_msg);
+		return (DWORD)WSAGetLastError();
+	error = ask(s, recv_msg, &w->recv_msg);
 	if (!error)
-		error = ask(s, send_msg, &c->send_msg);
+		error = ask(s, send_msg, &w->send_msg);
 	sys_closesocket(s);
 	return error;
 }
 
+static DWORD find_family(int family, struct pike__winsock *w)
+{
+	DWORD error = find_streams(family, w);
+
+	if (!error)
+		error = find_messages(family, w);
+	if (error)
+		*w = no_winsock;
+	return error;
+}
+
+/* A machine may have one of the families, or none: the calls of what is there
+ * are for all else too, as far as there is any. */
 static DWORD find_winsock(void)
 {
 	struct pike__win_calls *c = &pike__win_calls;
 	RTL_OSVERSIONINFOW version = {.dwOSVersionInfoSize = sizeof version};
-	DWORD error;
+	DWORD bad[2];
 
-	c->accept_ex = no_accept;
-	c->connect_ex = no_connect;
-	c->accept_names = no_names;
-	c->recv_msg = no_recv;
-	c->send_msg = no_send;
 	c->refuses_fast =
 	    c->version(&version) == 0 && version.dwBuildNumber >= 16299;
-	error = find_streams(c);
-	return error ? error : find_messages(c);
+	bad[0] = find_family(AF_INET, &c->by[0]);
+	bad[1] = find_family(AF_INET6, &c->by[1]);
+	if (bad[1])
+		c->by[1] = c->by[0];
+	else if (bad[0])
+		c->by[0] = c->by[1];
+	if (!bad[0] || !bad[1])
+		return 0;
+	return !no_family(bad[0]) ? bad[0] : !no_family(bad[1]) ? bad[1] : 0;
 }
 
 static DWORD begin(const char **what)

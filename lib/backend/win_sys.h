@@ -78,13 +78,18 @@ struct pike__afd_poll {
 
 #define PIKE__AFD_POLL_CODE 0x00012024u
 
-/* Calls that no import library has, or not for every Windows. */
-struct pike__win_calls {
+/* Calls that Winsock gives by asking a socket, for others of its family. */
+struct pike__winsock {
 	LPFN_ACCEPTEX accept_ex;
 	LPFN_CONNECTEX connect_ex;
 	LPFN_GETACCEPTEXSOCKADDRS accept_names;
 	LPFN_WSARECVMSG recv_msg;
 	LPFN_WSASENDMSG send_msg;
+};
+
+/* Calls that no import library has, or not for every Windows. */
+struct pike__win_calls {
+	struct pike__winsock by[2]; /* that of IPv6 is the second */
 	/* Of ntdll. */
 	NTSTATUS(NTAPI *create_file)
 	(HANDLE *file, ACCESS_MASK access, OBJECT_ATTRIBUTES *attributes,

@@ -67,7 +67,8 @@ static BOOL PASCAL an_accept(SOCKET l, SOCKET s, void *out, DWORD data,
 		WSASetLastError(WSAENETDOWN);
 		return FALSE;
 	}
-	return real_calls.accept_ex(l, s, out, data, own, peer, bytes, ov);
+	return real_calls.by[0].accept_ex(
+	    l, s, out, data, own, peer, bytes, ov);
 }
 
 static NTSTATUS NTAPI an_control(HANDLE file, HANDLE event, void *apc,
@@ -151,6 +152,21 @@ CASE(a_machine_without_ipv4_has_the_rest)
 	expect_op(rig, op_at(PIKE_GETSOCKNAME, h, &addr), 0);
 	expect_op(rig, op_io_at(PIKE_SENDTO, h, "six!", 4, &addr), 4);
 	expect_op(rig, op_io(PIKE_RECVMSG, h, &msg, 1), 4);
+}
+
+/* Layers above the system's sockets need not be there for both. */
+CASE(each_family_is_served_by_its_own_calls)
+{
+	struct pike_addr addr;
+
+	if (!has_ipv6())
+		SKIP("no IPv6 here");
+	answers.no_network = true;
+	pike_handle l = rig_listen(rig, PIKE_AF_INET6, &addr);
+	pike_id accept = submit(rig, op_accept(l));
+	ck_assert_int_gt(perform(rig, op_to(PIKE_CONNECT_TO, &addr, 0)).res, 0);
+	ck_assert_int_gt(wait_one(rig, accept).res, 0);
+	answers.no_network = false;
 }
 
 CASE(a_refusal_on_the_own_machine_is_asked_for_once)
@@ -251,7 +267,7 @@ static void answers_seam(void)
 		ck_abort_msg("%s", what);
 	answers.no_ipv4 = false;
 	real_calls = pike__win_calls;
-	pike__win_calls.accept_ex = an_accept;
+	pike__win_calls.by[0].accept_ex = an_accept;
 	pike__win_calls.device_control = an_control;
 }
 
@@ -262,6 +278,7 @@ int main(void)
 	area_add(a_driver_that_tells_nothing_tells_of_no_reset);
 	area_add(an_accept_ends_when_the_network_is_down);
 	area_add(a_machine_without_ipv4_has_the_rest);
+	area_add(each_family_is_served_by_its_own_calls);
 	area_add(a_refusal_on_the_own_machine_is_asked_for_once);
 	area_add(with_a_limit_all_memory_is_taken_at_the_opening);
 	area_add(who_waits_outside_is_told_of_a_clock_that_is_set);

@@ -157,7 +157,8 @@ static BOOL PASCAL or_accept(SOCKET l, SOCKET s, void *out, DWORD data,
 {
 	if (refuses_next(&refusal.accepts))
 		return FALSE;
-	return real_calls.accept_ex(l, s, out, data, own, peer, bytes, ov);
+	return real_calls.by[0].accept_ex(
+	    l, s, out, data, own, peer, bytes, ov);
 }
 
 static NTSTATUS NTAPI or_file(HANDLE *file, ACCESS_MASK access,
@@ -454,7 +455,7 @@ static void refused_seam(void)
 	pike__win_sys.WriteFile = or_write;
 	pike__win_sys.CreateIoCompletionPort = or_port;
 	pike__win_sys.GetQueuedCompletionStatusEx = or_wait;
-	pike__win_calls.accept_ex = or_accept;
+	pike__win_calls.by[0].accept_ex = or_accept;
 	pike__win_calls.create_file = or_file;
 }
 

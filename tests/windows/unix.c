@@ -190,12 +190,12 @@ int main(void)
 	if (pike__win_begin(&what) != 0)
 		ck_abort_msg("%s", what);
 	real = pike__win_sys;
-	real_connect_ex = pike__win_calls.connect_ex;
+	real_connect_ex = pike__win_calls.by[0].connect_ex;
 	pike__win_sys.WSASocketW = to_socket;
 	pike__win_sys.bind = to_bind;
 	pike__win_sys.ioctlsocket = to_ioctl;
 	pike__win_sys.connect = to_connect;
-	pike__win_calls.connect_ex = no_connect_ex;
+	pike__win_calls.by[0].connect_ex = no_connect_ex;
 	area_begin("unix");
 	area_add(streams_by_path);
 	area_add(nobody_at_a_path);

@@ -147,7 +147,6 @@ bool watch_holds(const void *memory, size_t len)
 static void held_dequeue(OVERLAPPED *ov)
 {
 	int i = held_find(ov);
-
 	if (i == held_count)
 		watch_fail("a packet of no call");
 	if (held[i].connects && ov->Internal == 0) {
@@ -182,11 +181,9 @@ static void *watch_realloc(void *old, size_t size)
 		blocks[i] = blocks[--block_count];
 		break;
 	}
-	void *p = NULL;
-	if (size == 0)
+	void *p = size ? realloc(old, size) : NULL;
+	if (!size)
 		free(old);
-	else
-		p = realloc(old, size);
 	if (p && block_count < BLOCKS)
 		blocks[block_count++] = (struct block){p, size};
 	LeaveCriticalSection(&watch_lock);
@@ -389,7 +386,7 @@ static BOOL PASCAL look_accept(SOCKET l, SOCKET s, void *out, DWORD data,
 	watch_seen.accepts++;
 	*state_of_socket(s) |= WATCH_ACCEPTING;
 	OVERLAPPED_CALL(l, r, ((struct extent){out, own + peer}),
-	    real_calls.accept_ex(l, s, out, data, own, peer, bytes, ov));
+	    real_calls.by[0].accept_ex(l, s, out, data, own, peer, bytes, ov));
 }
 
 static BOOL PASCAL look_connect(SOCKET s, const struct sockaddr *sa, int len,
@@ -402,7 +399,8 @@ static BOOL PASCAL look_connect(SOCKET s, const struct sockaddr *sa, int len,
 		watch_fail("ConnectEx on a socket that has no name");
 	EnterCriticalSection(&watch_lock);
 	held_check(ov);
-	BOOL ok = real_calls.connect_ex(s, sa, len, out, out_len, bytes, ov);
+	BOOL ok =
+	    real_calls.by[0].connect_ex(s, sa, len, out, out_len, bytes, ov);
 	DWORD error = GetLastError();
 	int before = held_count;
 	held_add((HANDLE)s, ov, ok, error, extent_of(NULL, 0));
@@ -418,7 +416,7 @@ static INT PASCAL look_recvmsg(SOCKET s, WSAMSG *msg, DWORD *bytes,
 {
 	OVERLAPPED_CALL(s, r == 0,
 	    extent_of(msg->lpBuffers, msg->dwBufferCount),
-	    real_calls.recv_msg(s, msg, bytes, ov, routine));
+	    real_calls.by[0].recv_msg(s, msg, bytes, ov, routine));
 }
 
 static INT PASCAL look_sendmsg(SOCKET s, WSAMSG *msg, DWORD flags, DWORD *bytes,
@@ -426,7 +424,7 @@ static INT PASCAL look_sendmsg(SOCKET s, WSAMSG *msg, DWORD flags, DWORD *bytes,
 {
 	OVERLAPPED_CALL(s, r == 0,
 	    extent_of(msg->lpBuffers, msg->dwBufferCount),
-	    real_calls.send_msg(s, msg, flags, bytes, ov, routine));
+	    real_calls.by[0].send_msg(s, msg, flags, bytes, ov, routine));
 }
 
 /* A poll: its packet comes also when it ends at once. */
@@ -491,10 +489,11 @@ void watch_begin(void)
 	real = pike__win_sys;
 	real_calls = pike__win_calls;
 	watch_table();
-	pike__win_calls.accept_ex = look_accept;
-	pike__win_calls.connect_ex = look_connect;
-	pike__win_calls.recv_msg = look_recvmsg;
-	pike__win_calls.send_msg = look_sendmsg;
+	pike__win_calls.by[0].accept_ex = look_accept;
+	pike__win_calls.by[0].connect_ex = look_connect;
+	pike__win_calls.by[0].recv_msg = look_recvmsg;
+	pike__win_calls.by[0].send_msg = look_sendmsg;
+	pike__win_calls.by[1] = pike__win_calls.by[0];
 	pike__win_calls.device_control = look_control;
 	pike__realloc_hook = watch_realloc;
 }
