@@ -305,6 +305,7 @@ END_TEST
 /* Begun anew, it is watched still; and by one poll. */
 START_TEST(a_connection_is_watched_once)
 {
+	static const char bytes[SIZE];
 	struct pike_completion none;
 	struct pike_queue *q;
 	struct pike_op op;
@@ -326,7 +327,7 @@ START_TEST(a_connection_is_watched_once)
 		ck_assert_uint_eq(watches, 1);
 	use_submit(q, op);
 	ck_assert_int_eq(pike_reap(q, &none, 1, 0), 0);
-	ck_assert_int_eq(send(fd[1], fd, SIZE, 0), SIZE);
+	ck_assert_int_eq(send(fd[1], bytes, SIZE, 0), SIZE);
 	close(fd[1]);
 	ck_assert_uint_eq(all_comes(q, 1).flags, PIKE_EOF);
 }
