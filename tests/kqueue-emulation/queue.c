@@ -174,16 +174,18 @@ void kq_closing(int fd)
 
 /* ---- knotes that are active ---- */
 
-/* The descriptor of the queue can be polled: it shows what is on the list. */
+/* The descriptor of the queue can be polled: it shows what is on the list. It
+ * may be a handler that does so, which must not be the first to look for what
+ * calls.c stands before. */
 void kq_show(struct kq *q)
 {
-	uint64_t count = 1;
+	eventfd_t count;
 
 	if (q->rings == (q->first != NULL))
 		return;
 	q->rings = !q->rings;
-	if ((q->rings ? write(q->bell, &count, sizeof count)
-		      : read(q->bell, &count, sizeof count)) != sizeof count)
+	if (q->rings ? eventfd_write(q->bell, 1)
+		     : eventfd_read(q->bell, &count))
 		kq_blame("the bell is broken");
 }
 
