@@ -394,8 +394,8 @@ endif
 
 # What tools/test runs with sanitizers, which do not bear to be traced as
 # bench/budget does and have a heap of their own; with TSan, which calls
-# handlers when it sees fit; and under valgrind, where the longest take too
-# long and signals do not interrupt.
+# handlers when it sees fit, and on the emulation of kqueue those that wake; and
+# under valgrind, where the longest take too long and signals do not interrupt.
 sanitizer_tests = $(filter-out tests/conformance/memory,\
 	$(fault_tests) $(uring_tests) $(kqueue_tests) $(conformance_tests) \
 	$(unit_tests))
@@ -418,6 +418,8 @@ not_for_tsan = \
 	tests/conformance/memory \
 	tests/conformance/signals \
 	tests/conformance/signals_process
+wake_tests = tests/conformance/pollable tests/conformance/post \
+	tests/conformance/post_threads
 thread_tests = $(filter-out $(not_for_tsan),$(conformance_tests)) \
 	tests/unit/inbox tests/unit/signals_storm
 valgrind_tests = $(filter-out $(not_for_valgrind),$(unit_tests) $(conformance_tests))
