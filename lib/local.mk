@@ -61,6 +61,7 @@ pike_reactor = \
 	lib/backend/compat_flags.h \
 	lib/backend/compat_linux.h \
 	lib/backend/compat_posix.h \
+	lib/backend/hb.h \
 	lib/backend/posix_error.h \
 	lib/backend/posix_io.h \
 	lib/backend/posix_opt.h \

@@ -39,6 +39,7 @@ conformance_tests = \
 	tests/conformance/group_share \
 	tests/conformance/group_stream \
 	tests/conformance/group_wait \
+	tests/conformance/handover \
 	tests/conformance/idle \
 	tests/conformance/limits \
 	tests/conformance/memory \

@@ -23,6 +23,10 @@ _Static_assert(
 /* Calls for one op in a row, before others have their turn. */
 #define CALLS_MAX 16
 
+#ifdef PIKE__HB
+char pike__hb_kernel;
+#endif
+
 void pike__posix_error(struct pike__result *r, int err)
 {
 	int code = pike__error_from_errno(err);
@@ -374,7 +378,9 @@ static enum pike__outcome transfer(struct pike_queue *q, struct pike__handle *h,
 		ssize_t n;
 
 		r->flags = 0;
+		PIKE__HB_GIVE();
 		n = call(q, h, op, *moved, &want, r);
+		PIKE__HB_TAKE();
 		if (!transferred(h, op, n, want, moved, r, &outcome))
 			return outcome;
 	}

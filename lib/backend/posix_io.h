@@ -7,6 +7,7 @@
 #define PIKE_LIB_BACKEND_POSIX_IO_H
 
 #include "../queue.h"
+#include "hb.h"
 #include "sys.h"
 
 enum pike__outcome {

@@ -210,6 +210,7 @@ static enum pike__outcome connect_begin(struct pike__handle *h,
 		pike__posix_error(r, errno);
 		return PIKE__DONE;
 	}
+	PIKE__HB_GIVE();
 	do {
 		if (sys_connect((int)h->fd, (struct sockaddr *)&sa, len) == 0)
 			return connect_done(h, op, r);
@@ -325,6 +326,7 @@ enum pike__outcome pike__posix_accept(struct pike_queue *q,
 		    op->addr ? (struct sockaddr *)&sa : NULL,
 		    op->addr ? &len : NULL);
 	} while (fd < 0 && pike__posix_only_that(errno));
+	PIKE__HB_TAKE();
 	if (fd < 0) {
 		if (errno == EAGAIN || errno == EWOULDBLOCK) {
 			h->lane[PIKE__READS].state &= ~PIKE__READY;

@@ -228,6 +228,7 @@ bool pike__reactor_attempt(struct pike_queue *q, struct pike__handle *h,
 int64_t pike__reactor_send(
     const struct pike__handle *h, const struct pike_op *op)
 {
+	PIKE__HB_GIVE();
 	return sys_send(
 	    (int)h->fd, op->buf, op->len, MSG_DONTWAIT | PIKE__MSG_QUIET);
 }

@@ -200,8 +200,11 @@ static inline void pike__uring_roomy(struct pike__uring *u)
 static inline int pike__uring_enter(struct pike__uring *u, unsigned n,
     unsigned least, unsigned flags, void *arg, size_t size)
 {
-	int taken =
-	    sys_uring_enter(u->ring.ring_fd, n, least, flags, arg, size);
+	int taken;
+
+	if (n)
+		PIKE__HB_GIVE();
+	taken = sys_uring_enter(u->ring.ring_fd, n, least, flags, arg, size);
 
 	pike__uring_roomy(u);
 	return taken;

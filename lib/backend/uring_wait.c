@@ -188,6 +188,8 @@ static inline void take_answers(struct pike_queue *q, struct pike__uring *u)
 	unsigned head = first;
 	unsigned tail = io_uring_smp_load_acquire(cq->ktail);
 
+	if (head != tail)
+		PIKE__HB_TAKE();
 	while (head != tail && short_answer(q, &cq->cqes[head & cq->ring_mask]))
 		head++;
 	if (head != tail)
@@ -422,6 +424,8 @@ static inline void wait_plainly(struct pike_queue *q, struct pike__uring *u)
 
 	if (q->crowded && !n)
 		n = ask_nothing(u);
+	if (n)
+		PIKE__HB_GIVE();
 	taken = sys_uring_enter(
 	    u->ring.ring_fd, n, 1, IORING_ENTER_GETEVENTS, NULL, 0);
 	u->room = u->ring.sq.ring_entries;
