@@ -100,6 +100,7 @@ uring_tests += \
 	tests/uring/flood \
 	tests/uring/lost \
 	tests/uring/names \
+	tests/uring/probe \
 	tests/uring/ring
 endif
 
@@ -320,6 +321,9 @@ tests_uring_lost_LDADD = $(seam_libs)
 tests_uring_names_SOURCES = tests/uring/names.c $(uring_headers)
 tests_uring_names_CPPFLAGS = $(seam_cppflags)
 tests_uring_names_LDADD = $(seam_libs)
+tests_uring_probe_SOURCES = tests/uring/probe.c $(uring_headers)
+tests_uring_probe_CPPFLAGS = $(seam_cppflags)
+tests_uring_probe_LDADD = $(seam_libs)
 tests_uring_ring_SOURCES = tests/uring/ring.c $(uring_headers)
 tests_uring_ring_CPPFLAGS = $(seam_cppflags)
 tests_uring_ring_LDADD = $(seam_libs)

@@ -26,7 +26,8 @@ void pike__uring_again(struct pike_queue *q, struct pike__slot *slot)
 
 /*
  * An answer that says nothing of the op: cancelled (by us, or by the end of a
- * thread), interrupted, or not known to this kernel whatever it said before.
+ * thread), interrupted, or not known to this kernel whatever it said before;
+ * nor does each kind of socket send without a copy.
  * True when the op has ended or was begun anew.
  */
 static bool put_aside(struct pike_queue *q, struct pike__slot *slot, int err)
@@ -43,7 +44,8 @@ static bool put_aside(struct pike_queue *q, struct pike__slot *slot, int err)
 	case EINVAL:
 	case EOPNOTSUPP:
 	case ENOSYS:
-		if (u->proven & PIKE__URING_BIT(slot->op.opcode))
+		if ((u->proven & PIKE__URING_BIT(slot->op.opcode)) &&
+		    !pike__uring_zero_copy(u, slot->handle, &slot->op))
 			return false;
 		slot->phase |= PIKE__URING_DETOUR;
 		break;

@@ -90,7 +90,11 @@ int pike__uring_learn(struct pike_queue *q, uint32_t features_off)
 	 * nothing received any more. */
 	u->pours = u->multishot && u->deferred;
 	u->forgets = !kernel_tells_ends();
-	u->buffer_rings = !(features_off & PIKE_FEATURE_BUFFER_RING);
+	/* Who else took a buffer from the kernel's ring? */
+	u->buffer_rings =
+	    !(features_off & PIKE_FEATURE_BUFFER_RING) &&
+	    io_uring_opcode_supported(&said.probe, IORING_OP_RECV) &&
+	    io_uring_opcode_supported(&said.probe, IORING_OP_RECVMSG);
 	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
 		if (io_uring_opcode_supported(&said.probe, requests[i].request))
 			u->native |= PIKE__URING_BIT(requests[i].opcode);
