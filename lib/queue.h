@@ -90,8 +90,9 @@ static inline bool pike__queue_quick(const struct pike_queue *q)
 
 /*
  * Whether a reap has only the ring of completions to look at: no time runs, no
- * op is paused, and nobody has called. Whoever may bring such a thing about
- * says so (pike__stir, pike__calm), so that this is a single comparison.
+ * op is paused, nobody has called, and the system serves the queue. Whoever may
+ * bring another thing about says so (pike__stir, pike__calm), so that this is a
+ * single comparison.
  */
 static inline bool pike__queue_calm(const struct pike_queue *q)
 {
@@ -109,7 +110,8 @@ static inline void pike__stir(struct pike_queue *q)
  * looked at. */
 static inline void pike__calm(struct pike_queue *q)
 {
-	bool calm = !q->deadlines.count && !q->realtime.count && !q->paused;
+	bool calm = !q->deadlines.count && !q->realtime.count && !q->paused &&
+		    !q->broken;
 
 	if (calm == pike__queue_calm(q))
 		return;

@@ -101,7 +101,8 @@ uring_tests += \
 	tests/uring/lost \
 	tests/uring/names \
 	tests/uring/probe \
-	tests/uring/ring
+	tests/uring/ring \
+	tests/uring/told
 endif
 
 # kqueue: what the emulation does, and what the backend does on it.
@@ -327,6 +328,9 @@ tests_uring_probe_LDADD = $(seam_libs)
 tests_uring_ring_SOURCES = tests/uring/ring.c $(uring_headers)
 tests_uring_ring_CPPFLAGS = $(seam_cppflags)
 tests_uring_ring_LDADD = $(seam_libs)
+tests_uring_told_SOURCES = tests/uring/told.c $(uring_headers)
+tests_uring_told_CPPFLAGS = $(seam_cppflags)
+tests_uring_told_LDADD = $(seam_libs)
 # A program to run others.
 tests_uring_older_SOURCES = tests/uring/older.c
 tests_uring_older_LDADD =

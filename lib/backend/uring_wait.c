@@ -350,6 +350,7 @@ PIKE__COLD static void entered(
 	default:
 		q->broken = -pike__error_from_errno(errno);
 		u->reactor.heeds = true;
+		pike__stir(q); /* it may say so but once */
 		/* Nobody will come back: what the kernel has of the queue's
 		 * memory it shall let go of by another way, if it knows one. */
 		if (pike__queue_closing(q))
@@ -396,6 +397,14 @@ static void wait_once(
 		u->rest_ns = PIKE__URING_REST_NS;
 }
 
+/* An answer that found no memory is lost, and its op would never end, nor would
+ * the queue's close. Kernels that defer their work say so, once; before, they
+ * only count. */
+static inline bool lost_answers(const struct pike__uring *u)
+{
+	return PIKE__SELDOM(IO_URING_READ_ONCE(*u->ring.cq.koverflow) != 0);
+}
+
 /* A wait that has an end, or heeds more than the ring. */
 PIKE__APART static void wait_beside(
     struct pike_queue *q, struct pike__uring *u, int64_t timeout_ns)
@@ -407,6 +416,11 @@ PIKE__APART static void wait_beside(
 	timeout_ns = pike__reactor_before(q, timeout_ns);
 	if (u->starved && pike__uring_will_feed(q))
 		timeout_ns = 0;
+	if (lost_answers(u)) {
+		errno = EBADR;
+		entered(q, u, 0);
+		timeout_ns = 0;
+	}
 	wait_once(q, u, timeout_ns);
 	u->reactor.heeds |=
 	    !u->deferred || u->lost_cancels || u->starved || u->spare_count;

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the ring says beside its answers: that the kernel has work to do for
+ * them, that more of them wait outside, that some were lost.
+ */
+#include "config.h"
+
+#include <errno.h>
+
+#include "backend/sys.h"
+#include "use.h"
+
+static struct pike__sys real;
+
+/* ---- the kernel, as each test has it ---- */
+
+static struct io_uring *ring;
+static unsigned entries_given, flags_unknown, enters;
+static bool loses; /* once, and says so */
+static int peer;
+
+static int fake_setup(
+    unsigned entries, struct io_uring *r, struct io_uring_params *p)
+{
+	ring = r;
+	if (p->flags & flags_unknown) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (entries_given) {
+		entries = entries_given;
+		p->cq_entries = 2 * entries;
+	}
+	return real.uring_setup(entries, r, p);
+}
+
+static int fake_enter(
+    int fd, unsigned n, unsigned least, unsigned flags, void *arg, size_t size)
+{
+	int done = real.uring_enter(fd, n, loses ? 0 : least, flags, arg, size);
+
+	enters++;
+	if (loses) {
+		loses = false;
+		errno = EBADR;
+		return -1;
+	}
+	return done;
+}
+
+static struct pike_queue *opened(unsigned unknown)
+{
+	struct pike_params params = {.backend = "uring"};
+	struct pike_queue *q;
+
+	flags_unknown = unknown;
+	pike__sys.uring_setup = fake_setup;
+	pike__sys.uring_enter = fake_enter;
+	ck_assert_int_eq(pike_queue_open(&q, &params), 0);
+	return q;
+}
+
+/* All rungs of the ladder: work that is deferred, that runs when we call, that
+ * runs when we call and need not be told of, that runs at once. */
+static const unsigned rungs[] = {0, IORING_SETUP_DEFER_TASKRUN,
+    IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SINGLE_ISSUER,
+    IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SINGLE_ISSUER |
+	IORING_SETUP_COOP_TASKRUN};
+
+/* ---- tests ---- */
+
+/* It is all that a look without a wait does: where nothing is to be done it
+ * does not even call, and what has come it has at once. */
+START_TEST(work_that_the_kernel_has_is_seen_without_waiting)
+{
+	struct pike_op op = {.opcode = PIKE_RECV, .len = 1};
+	struct pike_completion c;
+	struct pike_queue *q;
+	char byte;
+	int fd[2];
+
+	real = pike__sys;
+	q = opened(rungs[_i]);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	op.handle = pike_adopt(q, fd[0], 0);
+	op.buf = &byte;
+	for (int i = 0; i < 20; i++) {
+		pike_id id = use_submit(q, op);
+
+		ck_assert_int_eq(pike_reap(q, &c, 1, 0), 0);
+		ck_assert_int_eq(pike_reap(q, &c, 1, 0), 0);
+		if (ring->flags & IORING_SETUP_TASKRUN_FLAG) {
+			enters = 0;
+			ck_assert_int_eq(pike_reap(q, &c, 1, 0), 0);
+			ck_assert_uint_eq(enters, 0);
+		}
+		ck_assert_int_eq(write(fd[1], "x", 1), 1);
+		ck_assert_int_eq(pike_reap(q, &c, 1, 0), 1);
+		ck_assert_int_eq(c.id, id);
+		ck_assert_int_eq(c.res, 1);
+	}
+	pike_queue_close(q);
+}
+END_TEST
+
+START_TEST(answers_outside_the_ring_are_seen_without_waiting)
+{
+	enum {
+		PAIRS = 40
+	};
+	struct pike_completion out[4];
+	struct pike_queue *q;
+	int fd[PAIRS][2], taken = 0;
+	char bytes[PAIRS];
+
+	real = pike__sys;
+	entries_given = 4; /* with eight answers */
+	q = opened(rungs[_i]);
+	for (int i = 0; i < PAIRS; i++) {
+		struct pike_op op = {
+		    .opcode = PIKE_RECV, .buf = &bytes[i], .len = 1};
+
+		ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fd[i]), 0);
+		op.handle = pike_adopt(q, fd[i][0], 0);
+		use_submit(q, op);
+	}
+	ck_assert_int_eq(pike_reap(q, out, 4, 0), 0);
+	for (int i = 0; i < PAIRS; i++)
+		ck_assert_int_eq(write(fd[i][1], "x", 1), 1);
+	for (int i = 0; i < PAIRS && taken < PAIRS; i++) {
+		int n = pike_reap(q, out, 4, 0);
+
+		ck_assert_int_gt(n, 0);
+		taken += n;
+	}
+	ck_assert_int_eq(taken, PAIRS);
+	pike_queue_close(q);
+}
+END_TEST
+
+/*
+ * A kernel without memory for an answer counts it, and from Linux 5.19 on says
+ * so: nobody would ever hear of the op. The queue fails, and can be closed.
+ */
+static void fails_loudly(struct pike_queue *q)
+{
+	struct pike_completion c;
+
+	ck_assert_int_lt(pike_reap(q, &c, 1, -1), 0);
+	ck_assert_int_lt(pike_reap(q, &c, 1, -1), 0);
+	pike_queue_close(q);
+}
+
+static struct pike_queue *waiting(unsigned unknown)
+{
+	static char byte;
+	struct pike_op op = {.opcode = PIKE_RECV, .buf = &byte, .len = 1};
+	struct pike_queue *q = opened(unknown);
+	int fd[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	peer = fd[1];
+	op.handle = pike_adopt(q, fd[0], 0);
+	use_submit(q, op);
+	ck_assert_int_eq(pike_reap(q, &(struct pike_completion){0}, 1, 0), 0);
+	return q;
+}
+
+START_TEST(a_lost_answer_that_is_told_fails_the_queue)
+{
+	struct pike_queue *q;
+
+	real = pike__sys;
+	q = waiting(rungs[_i]);
+	loses = true;
+	fails_loudly(q);
+}
+END_TEST
+
+START_TEST(a_lost_answer_beside_another_fails_the_queue)
+{
+	struct pike_completion c;
+	struct pike_queue *q;
+
+	real = pike__sys;
+	q = waiting(rungs[_i]);
+	ck_assert_int_eq(write(peer, "x", 1), 1);
+	loses = true;
+	ck_assert_int_eq(pike_reap(q, &c, 1, -1), 1);
+	fails_loudly(q);
+}
+END_TEST
+
+START_TEST(a_lost_answer_that_is_only_counted_fails_the_queue)
+{
+	struct pike_queue *q;
+
+	real = pike__sys;
+	/* Who defers its work is younger than those that only count. */
+	q = waiting(rungs[1 + _i]);
+	*ring->cq.koverflow = 1;
+	fails_loudly(q);
+}
+END_TEST
+
+/* The op is nowhere, and does not keep the queue. */
+START_TEST(a_queue_whose_answer_is_lost_for_good_can_be_closed)
+{
+	struct pike_queue *q;
+
+	real = pike__sys;
+	q = waiting(rungs[_i]);
+	ck_assert_int_eq(write(peer, "x", 1), 1);
+	real.uring_enter(ring->ring_fd, 0, 0, IORING_ENTER_GETEVENTS, NULL, 0);
+	ck_assert_uint_eq(*ring->cq.ktail, *ring->cq.khead + 1);
+	*ring->cq.khead = *ring->cq.ktail;
+	*ring->cq.koverflow = 1;
+	loses = true;
+	fails_loudly(q);
+}
+END_TEST
+
+int main(void)
+{
+	const int n = COUNT(rungs);
+	Suite *suite = suite_create("told");
+	TCase *tcase = tcase_create("told");
+
+	tcase_add_loop_test(
+	    tcase, work_that_the_kernel_has_is_seen_without_waiting, 0, n);
+	tcase_add_loop_test(
+	    tcase, answers_outside_the_ring_are_seen_without_waiting, 0, n);
+	tcase_add_loop_test(
+	    tcase, a_lost_answer_that_is_told_fails_the_queue, 0, n);
+	tcase_add_loop_test(
+	    tcase, a_lost_answer_beside_another_fails_the_queue, 0, n);
+	tcase_add_loop_test(tcase,
+	    a_lost_answer_that_is_only_counted_fails_the_queue, 0, n - 1);
+	tcase_add_loop_test(
+	    tcase, a_queue_whose_answer_is_lost_for_good_can_be_closed, 0, n);
+	suite_add_tcase(suite, tcase);
+
+	SRunner *runner = srunner_create(suite);
+
+	srunner_run_all(runner, CK_ENV);
+
+	int failed = srunner_ntests_failed(runner);
+
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
