@@ -412,9 +412,9 @@ if ENABLE_EXAMPLES
 sanitizer_tests += tests/examples/run.sh
 endif
 # For each set of features: all but those that take longest and say nothing of
-# them.
-mask_tests = $(filter-out tests/conformance/cancel_race \
-	tests/conformance/badrandom,$(conformance_tests))
+# them. tools/test says so.
+not_for_masks = tests/conformance/badrandom tests/conformance/cancel_race
+mask_tests = $(filter-out $(not_for_masks),$(conformance_tests))
 not_for_valgrind = \
 	tests/conformance/cancel_race \
 	tests/conformance/eintr \
@@ -436,6 +436,10 @@ valgrind_tests = $(filter-out $(not_for_valgrind),$(unit_tests) $(conformance_te
 # For tools/vm, which builds and runs them elsewhere.
 list-tests:
 	@printf '%s\n' $(conformance_tests) $(unit_tests) $(fault_tests)
+
+# For tools/test, which says what it does not run.
+list-not-for-masks:
+	@printf '%s\n' $(not_for_masks)
 
 # For tools/windows, which runs them under Wine.
 list-windows-tests:
