@@ -122,7 +122,7 @@ static void compare_differ(struct verdict *v, const int at[2])
 		if (o->facts[at[k]].step < v->step)
 			v->step = o->facts[at[k]].step;
 	}
-	snprintf(v->rule, sizeof(v->rule), "the same on both");
+	snprintf(v->rule, sizeof(v->rule), RULE_ALIKE);
 	snprintf(v->text, sizeof(v->text), "%s 0x%x: %s; %s 0x%x: %s",
 	    job.how[0].backend, job.how[0].features_off, text[0],
 	    job.how[1].backend, job.how[1].features_off, text[1]);

@@ -155,6 +155,9 @@ struct outcome {
 bool program_run(
     const struct program *p, const struct setup *how, struct outcome *out);
 
+/* The rule of both runs together; all others are the model's. */
+#define RULE_ALIKE "the same on both"
+
 /* What two runs came to. */
 struct verdict {
 	bool bad;
