@@ -232,10 +232,11 @@ START_TEST(random_programs_come_out_as_on_paper)
 	    list.names[list.named - 1], 0, PATIENCE_S * SECOND_NS, false};
 	int bad = paper_run(writes ? writes : reads, writes != NULL, &how,
 	    (int)number_of("PIKE_DIFFER_COUNT", FIXED),
-	    (int)number_of("PIKE_DIFFER_STEPS", STEPS));
+	    (int)number_of("PIKE_DIFFER_STEPS", STEPS), first_bad,
+	    sizeof(first_bad));
 
 	if (bad)
-		ck_abort_msg("%d programs came out badly", bad);
+		ck_abort_msg("%d programs came out badly: %s", bad, first_bad);
 }
 END_TEST
 

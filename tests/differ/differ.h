@@ -175,10 +175,10 @@ void program_compare(
 /*
  * For backends that no one process has. Runs so many programs on one backend
  * and writes what they came to, or compares it with what another process has
- * written. Returns how many came out badly.
+ * written. Returns how many came out badly, and says what the first did.
  */
 int paper_run(const char *path, bool writes, const struct setup *how, int count,
-    int steps);
+    int steps, char *first, size_t size);
 void paper_write(
     FILE *to, const struct program *p, const struct outcome *outcome);
 bool paper_read(FILE *from, const struct program *p, struct outcome *outcome);

@@ -53,7 +53,7 @@ bool paper_read(FILE *from, const struct program *p, struct outcome *outcome)
 }
 
 int paper_run(const char *path, bool writes, const struct setup *how, int count,
-    int steps)
+    int steps, char *first, size_t size)
 {
 	static struct program program;
 	static struct outcome outcome;
@@ -62,7 +62,7 @@ int paper_run(const char *path, bool writes, const struct setup *how, int count,
 	int bad = 0;
 
 	if (!paper) {
-		printf("bad paper: no file %s\n", path);
+		snprintf(first, size, "no file %s", path);
 		return 1;
 	}
 	for (int i = 1; i <= count; i++) {
@@ -86,7 +86,10 @@ int paper_run(const char *path, bool writes, const struct setup *how, int count,
 			printf("same program-%d but for %d known differences\n",
 			    i, v.known);
 		fflush(stdout);
-		bad += v.bad;
+		if (v.bad && !bad++)
+			snprintf(first, size,
+			    "program %d of %d steps: step %d: %s", i, steps,
+			    v.step, v.text);
 		if (v.bad && (writes || feof(paper)))
 			break;
 	}
