@@ -435,7 +435,8 @@ valgrind_tests = $(filter-out $(not_for_valgrind),$(unit_tests) $(conformance_te
 
 # For tools/vm, which builds and runs them elsewhere.
 list-tests:
-	@printf '%s\n' $(conformance_tests) $(unit_tests) $(fault_tests)
+	@printf '%s\n' $(conformance_tests) $(uring_tests) $(unit_tests) \
+		$(fault_tests)
 
 # For tools/test, which says what it does not run.
 list-not-for-masks:

@@ -88,15 +88,17 @@ static int fake_enter(
     int fd, unsigned n, unsigned least, unsigned flags, void *arg, size_t size)
 {
 	const struct io_uring_sq *sq = &ring->sq;
+	struct io_uring_sqe watch;
 	int taken;
 
+	io_uring_prep_poll_add(&watch, 0, POLLRDHUP);
 	for (unsigned at = *sq->khead; at != *sq->ktail; at++) {
 		struct io_uring_sqe *sqe = &sq->sqes[at & sq->ring_mask];
 
 		pours += sqe->opcode == IORING_OP_RECV &&
 			 (sqe->ioprio & IORING_RECV_MULTISHOT);
 		watches += sqe->opcode == IORING_OP_POLL_ADD &&
-			   sqe->poll32_events == POLLRDHUP;
+			   sqe->poll32_events == watch.poll32_events;
 		cancel_look(sqe);
 	}
 	taken = real.uring_enter(fd, n, least, flags, arg, size);
