@@ -198,10 +198,13 @@ static int wait_once(struct epoll *e, int64_t timeout_ns)
 PIKE__APART static int wait_beside(struct pike_queue *q, int64_t timeout_ns)
 {
 	struct epoll *e = q->backend_state;
+	int n;
 
 	if (q->realtime.count && e->own.clock_fd < 0)
 		pike__own_watch_clock(&e->own, q);
-	return wait_once(e, pike__reactor_before(q, timeout_ns));
+	n = wait_once(e, pike__reactor_before(q, timeout_ns));
+	pike__reactor_waited(&e->reactor);
+	return n;
 }
 
 static void epoll_wait_for(struct pike_queue *q, int64_t timeout_ns)

@@ -264,6 +264,7 @@ static void kqueue_wait_for(struct pike_queue *q, int64_t timeout_ns)
 	n = sys_kevent(k->kq, k->changes,
 	    names ? pike__kqueue_changes(q, names) : 0, k->events,
 	    PIKE__EVENTS_MAX, timeout_ns < 0 ? NULL : &ts);
+	pike__reactor_waited(&k->reactor);
 	/* Interrupted it was after the changes had been made. */
 	if (names && (n >= 0 || errno == EINTR))
 		pike__kqueue_registered(k, names);

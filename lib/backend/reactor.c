@@ -419,9 +419,6 @@ void pike__reactor_after(struct pike_queue *q)
 	struct pike__reactor *r = q->backend_state;
 	struct pike__handle *h = r->later;
 
-	if (r->let_in)
-		sys_pthread_sigmask(SIG_SETMASK, &r->before, NULL);
-	r->let_in = false;
 	if (!h || r->later_at > pike__port_monotonic())
 		return;
 	r->later = NULL;

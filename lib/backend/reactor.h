@@ -64,7 +64,7 @@ int pike__reactor_group_open(struct pike_queue *q, struct pike__group *g);
 void pike__reactor_group_close(struct pike_queue *q, struct pike__group *g);
 
 /* Before a wait when the reactor heeds more than events: goes on with what was
- * stopped, lets signals in until pike__reactor_after, and says how long the
+ * stopped, lets signals in until pike__reactor_waited, and says how long the
  * wait may last. */
 int64_t pike__reactor_before(struct pike_queue *q, int64_t timeout_ns);
 /* When ops that rest are tried again, if that is before next. */
@@ -163,6 +163,16 @@ static PIKE__WITHIN bool pike__reactor_received(
 		h->lane[PIKE__READS].state |= PIKE__READY;
 	return true;
 }
+
+/* Right after the wait, before its events: the mask is as it was. Keeps errno.
+ */
+static inline void pike__reactor_waited(struct pike__reactor *r)
+{
+	if (PIKE__SELDOM(r->let_in))
+		sys_pthread_sigmask(SIG_SETMASK, &r->before, NULL);
+	r->let_in = false;
+}
+
 /* SIGNAL ops (reactor_signal.c). */
 bool pike__reactor_signal_start(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r);

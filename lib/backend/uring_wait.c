@@ -422,6 +422,7 @@ PIKE__APART static void wait_beside(
 		timeout_ns = 0;
 	}
 	wait_once(q, u, timeout_ns);
+	pike__reactor_waited(&u->reactor);
 	u->reactor.heeds |=
 	    !u->deferred || u->lost_cancels || u->starved || u->spare_count;
 }

@@ -11,6 +11,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <pike.h>
 
@@ -289,6 +291,77 @@ START_TEST(signals_no_memory)
 }
 END_TEST
 
+/* ----------------------------------------------------------------- mask -- */
+
+static struct pike__sys real;
+static unsigned looked, let_in;
+
+/* Whatever call works on an event: a terminal's look at the mask. */
+static ssize_t looking_recv(int fd, void *buf, size_t len, int flags)
+{
+	sigset_t now = mask_now();
+
+	looked++;
+	let_in += !sigismember(&now, SIGUSR1);
+	return real.recv(fd, buf, len, flags);
+}
+
+static void let_in_for_a_wait(struct pike_queue *q)
+{
+	struct pike_op op = {.opcode = PIKE_SIGNAL};
+	struct pike_completion c;
+	sigset_t now;
+	char byte;
+	int fd[2];
+
+	op.u.signal.set = PIKE_SIGNAL_BIT(PIKE_SIGUSR1);
+	pike_id caught = pike_submit(q, &op);
+	ck_assert_int_gt(caught, 0);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	op = (struct pike_op){.opcode = PIKE_RECV, .buf = &byte, .len = 1};
+	op.handle = pike_adopt(q, fd[0], 0);
+	ck_assert_int_gt(pike_submit(q, &op), 0);
+	ck_assert_int_eq(pike_reap(q, &c, 1, 0), 0);
+	ck_assert_int_eq(write(fd[1], "x", 1), 1);
+	looked = let_in = 0;
+	ck_assert_int_eq(pike_reap(q, &c, 1, -1), 1);
+	ck_assert_int_eq(c.res, 1);
+	ck_assert_uint_gt(looked, 0);
+	ck_assert_uint_eq(let_in, 0);
+	now = mask_now();
+	ck_assert_int_eq(sigismember(&now, SIGUSR1), 1);
+	raise(SIGUSR1);
+	ck_assert_int_eq(pike_reap(q, &c, 1, -1), 1);
+	ck_assert_int_eq(c.id, caught);
+	pike_queue_close(q);
+	close(fd[1]);
+}
+
+/* Signals that are blocked and waited for come while the queue waits, and not
+ * while it works on what has come. */
+START_TEST(signals_are_let_in_for_the_wait_alone)
+{
+	static const char *const backends[] = {NULL, "epoll"};
+	struct pike_params params = {
+	    .backend = backends[_i], .features_off = PIKE_FEATURE_NATIVE};
+	struct pike_queue *q;
+	sigset_t usr1;
+	int bad;
+
+	real = pike__sys;
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	ck_assert_int_eq(pthread_sigmask(SIG_BLOCK, &usr1, NULL), 0);
+	bad = pike_queue_open(&q, &params);
+	if (bad == -PIKE_ENOTSUP && params.backend)
+		return; /* no such backend is built in */
+	ck_assert_int_eq(bad, 0);
+	pike__sys.recv = looking_recv;
+	let_in_for_a_wait(q);
+	pike__sys = real;
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("signals_restore");
@@ -304,6 +377,7 @@ int main(void)
 	tcase_add_loop_test(tests, signals_sigaction_fails, 0, 4);
 	tcase_add_test(tests, signals_sigmask_fails);
 	tcase_add_test(tests, signals_no_memory);
+	tcase_add_loop_test(tests, signals_are_let_in_for_the_wait_alone, 0, 2);
 	suite_add_tcase(suite, tests);
 
 	SRunner *runner = srunner_create(suite);
