@@ -190,7 +190,8 @@ static bool only_write_refused(struct pike_queue *q, struct pike__handle *h,
 {
 	/* Of a pipe whose other end has gone: NetBSD's EBADF. To try is to
 	 * learn of it, at either end. */
-	if (h->kind == PIKE__PIPE && (err == EPIPE || err == EBADF)) {
+	if ((h->kind == PIKE__PIPE || h->kind == PIKE__MUTE) &&
+	    (err == EPIPE || err == EBADF)) {
 		pike__reactor_event_any(
 		    q, h->self, event_bits(h, event) | PIKE_POLL_HUP);
 		return true;
