@@ -125,6 +125,7 @@ static inline bool pike__reactor_poured(
 	pike__group_out(g, index); /* mostly, and with nothing to remember */
 	n = sys_recv(
 	    (int)h->fd, pike__group_at(g, index), h->own.op.len, MSG_DONTWAIT);
+	PIKE__HB_TAKE();
 	if (n <= 0 || PIKE__SELDOM((size_t)n == h->own.op.len)) {
 		pike__reactor_pour_otherwise(q, h, (int)index, n);
 		return true;
@@ -154,6 +155,7 @@ static PIKE__WITHIN bool pike__reactor_received(
 		       pike__reactor_poured(q, h);
 	h->lane[PIKE__WRITES].state |= PIKE__READY;
 	n = sys_recv((int)h->fd, h->own.op.buf, h->own.op.len, MSG_DONTWAIT);
+	PIKE__HB_TAKE();
 	if (n <= 0) {
 		pike__reactor_recv_otherwise(q, h, n);
 		return true;
