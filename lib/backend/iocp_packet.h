@@ -47,7 +47,7 @@ enum pike__taken_by {
 struct pike__call {
 	OVERLAPPED ov; /* first */
 	pike_id id;    /* the op's; in a slot its own address, negative, less
-			* enum pike__taken_by: nobody else's is like that */
+			* enum pike__taken_by */
 };
 
 /* Where it is in a slot: words that requests of its kinds leave empty. Another
