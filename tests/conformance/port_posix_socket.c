@@ -302,9 +302,27 @@ int64_t port_read(pike_fd fd, void *buf, size_t len)
 	return n < 0 ? port_code() : n;
 }
 
+/* A send that waits nowhere, also where MSG_DONTWAIT is for who receives. */
+static ssize_t port_send(pike_fd fd, const void *buf, size_t len,
+    const struct sockaddr *to, socklen_t to_len)
+{
+	bool waits = port_sends_wait() && !port_is_nonblocking(fd);
+	ssize_t n;
+
+	if (waits)
+		port_set_nonblocking(fd, true);
+	n = sendto((int)fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL, to, to_len);
+	if (waits) {
+		int err = errno;
+		port_set_nonblocking(fd, false);
+		errno = err;
+	}
+	return n;
+}
+
 int64_t port_write(pike_fd fd, const void *buf, size_t len)
 {
-	ssize_t n = send((int)fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t n = port_send(fd, buf, len, NULL, 0);
 
 	if (n < 0 && errno == ENOTSOCK) {
 		bool was = port_is_nonblocking(fd);
@@ -322,8 +340,7 @@ int64_t port_send_to(
 {
 	struct sockaddr_storage sa;
 	socklen_t sa_len = port_to(addr, &sa);
-	ssize_t n = sendto((int)fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL,
-	    (struct sockaddr *)&sa, sa_len);
+	ssize_t n = port_send(fd, buf, len, (struct sockaddr *)&sa, sa_len);
 
 	return n < 0 ? port_code() : n;
 }
