@@ -172,15 +172,24 @@ static uint32_t opt_read_portable(
 	}
 }
 
-uint32_t pike__option_set(
-    const struct pike__handle *h, const struct pike_op *op)
+static bool opt_is_linger(int level, int name)
 {
-	if (op->u.option.level == PIKE_SOL)
-		return opt_set_portable(h, op);
-	if (op->len > INT_MAX)
-		return OPTION_INVALID;
-	return option_write(h->fd, op->u.option.level, op->u.option.name,
-	    op->buf, (int)op->len);
+	return (level == PIKE_SOL && name == PIKE_SO_LINGER) ||
+	       (level == SOL_SOCKET && name == SO_LINGER);
+}
+
+uint32_t pike__option_set(struct pike__handle *h, const struct pike_op *op)
+{
+	int level = op->u.option.level, name = op->u.option.name;
+	uint32_t error = OPTION_INVALID;
+
+	if (level == PIKE_SOL)
+		error = opt_set_portable(h, op);
+	else if (op->len <= INT_MAX)
+		error = option_write(h->fd, level, name, op->buf, (int)op->len);
+	if (!error && opt_is_linger(level, name))
+		h->flags |= PIKE__LINGERS;
+	return error;
 }
 
 uint32_t pike__option_get(

@@ -13,10 +13,9 @@ struct pike_op;
  * written to buf. Return 0, or the system's code: errno's on POSIX, Winsock's
  * on Windows. A portable option has 4 bytes exactly, an int32_t (EINVAL), and
  * a value that the option can have (EINVAL); a socket that does not know it
- * answers ENOPROTOOPT.
+ * answers ENOPROTOOPT. A handle that was given a LINGER is marked as one.
  */
-uint32_t pike__option_set(
-    const struct pike__handle *h, const struct pike_op *op);
+uint32_t pike__option_set(struct pike__handle *h, const struct pike_op *op);
 uint32_t pike__option_get(
     const struct pike__handle *h, const struct pike_op *op, int *done);
 

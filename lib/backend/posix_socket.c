@@ -391,7 +391,6 @@ static int name_get(struct pike__handle *h, const struct pike_op *op)
 static int option_do(struct pike__handle *h, const struct pike_op *op)
 {
 	bool set = op->opcode == PIKE_SETSOCKOPT;
-	int level = op->u.option.level;
 	int err, done = 0;
 	uint32_t error =
 	    set ? pike__option_set(h, op) : pike__option_get(h, op, &done);
@@ -400,13 +399,9 @@ static int option_do(struct pike__handle *h, const struct pike_op *op)
 		errno = (int)error;
 		return -1;
 	}
-	if (set &&
-	    ((level == PIKE_SOL && op->u.option.name == PIKE_SO_LINGER) ||
-		(level == SOL_SOCKET && op->u.option.name == SO_LINGER)))
-		h->flags |= PIKE__LINGERS;
 	/* Asking takes it from the socket: what reads later has to know it. */
-	if (!set && level == SOL_SOCKET && op->u.option.name == SO_ERROR &&
-	    done == sizeof err) {
+	if (!set && op->u.option.level == SOL_SOCKET &&
+	    op->u.option.name == SO_ERROR && done == sizeof err) {
 		memcpy(&err, op->buf, sizeof err);
 		if (err && pike__ends_stream(pike__error_from_errno(err)))
 			h->gone = pike__error_from_errno(err);

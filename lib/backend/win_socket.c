@@ -363,25 +363,17 @@ static bool option_reuses(
 
 static DWORD option_set(struct pike__handle *h, const struct pike_op *op)
 {
-	int level = op->u.option.level;
 	int32_t value;
-	DWORD error;
 
-	if (option_reuses(h, op)) {
-		memcpy(&value, op->buf, sizeof value);
-		if (value < 0 || value > 1)
-			return WSAEINVAL;
-		h->flags &= (uint16_t)~PIKE__IOCP_REUSES;
-		if (value)
-			h->flags |= PIKE__IOCP_REUSES;
-		return 0;
-	}
-	error = pike__option_set(h, op);
-	if (!error &&
-	    ((level == PIKE_SOL && op->u.option.name == PIKE_SO_LINGER) ||
-		(level == SOL_SOCKET && op->u.option.name == SO_LINGER)))
-		h->flags |= PIKE__LINGERS;
-	return error;
+	if (!option_reuses(h, op))
+		return pike__option_set(h, op);
+	memcpy(&value, op->buf, sizeof value);
+	if (value < 0 || value > 1)
+		return WSAEINVAL;
+	h->flags &= (uint16_t)~PIKE__IOCP_REUSES;
+	if (value)
+		h->flags |= PIKE__IOCP_REUSES;
+	return 0;
 }
 
 static DWORD option_get(
