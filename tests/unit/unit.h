@@ -44,7 +44,20 @@ static inline uint32_t unit_below(uint64_t *state, uint32_t n)
 	return (uint32_t)((*state >> 32) % n);
 }
 
-/* Runs the tests, in the order of the list; what main returns. */
+/* Runs a suite and frees it; what main returns. */
+static inline int unit_run(Suite *suite)
+{
+	SRunner *runner = srunner_create(suite);
+
+	srunner_run_all(runner, CK_ENV);
+
+	int failed = srunner_ntests_failed(runner);
+
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* The same with the tests in the order of the list. */
 static inline int unit_main(
     const char *name, const TTest *const *tests, size_t n)
 {
@@ -54,15 +67,7 @@ static inline int unit_main(
 	for (size_t i = 0; i < n; i++)
 		tcase_add_test(tcase, tests[i]);
 	suite_add_tcase(suite, tcase);
-
-	SRunner *runner = srunner_create(suite);
-
-	srunner_run_all(runner, CK_ENV);
-
-	int failed = srunner_ntests_failed(runner);
-
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return unit_run(suite);
 }
 
 #define UNIT_MAIN(name, ...)                                                   \

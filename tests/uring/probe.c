@@ -362,13 +362,5 @@ int main(void)
 	tcase_add_loop_test(tcase, what_the_kernel_lies_about_goes_another_way,
 	    0, COUNT(kinds));
 	suite_add_tcase(suite, tcase);
-
-	SRunner *runner = srunner_create(suite);
-
-	srunner_run_all(runner, CK_ENV);
-
-	int failed = srunner_ntests_failed(runner);
-
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return unit_run(suite);
 }

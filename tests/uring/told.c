@@ -239,13 +239,5 @@ int main(void)
 	tcase_add_loop_test(
 	    tcase, a_queue_whose_answer_is_lost_for_good_can_be_closed, 0, n);
 	suite_add_tcase(suite, tcase);
-
-	SRunner *runner = srunner_create(suite);
-
-	srunner_run_all(runner, CK_ENV);
-
-	int failed = srunner_ntests_failed(runner);
-
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return unit_run(suite);
 }

@@ -201,10 +201,5 @@ int main(void)
 	tcase_add_test(tcase, what_is_not_known_is_said_to_be_so);
 	tcase_add_test(tcase, each_code_has_a_name);
 	suite_add_tcase(suite, tcase);
-
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return unit_run(suite);
 }
