@@ -135,7 +135,7 @@ void pike__own_raise(struct pike__own *own)
 		own->shown = fd_raise(own->shown_fd);
 }
 
-void pike__own_lower(struct pike__own *own)
+bool pike__own_lower(struct pike__own *own)
 {
 	uint64_t count;
 	ssize_t done;
@@ -144,6 +144,7 @@ void pike__own_lower(struct pike__own *own)
 		done = sys_read(own->shown_fd, &count, sizeof count);
 	} while (done < 0 && errno == EINTR);
 	own->shown = done < 0 && errno != EAGAIN;
+	return done > 0;
 }
 
 void pike__own_event(struct pike__own *own, struct pike_queue *q, unsigned name)

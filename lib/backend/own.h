@@ -51,9 +51,9 @@ int pike__own_expose(struct pike__own *own, struct pike_queue *q);
 /* Sets the time at which there will be something; true when the reactor has
  * something to do now. */
 bool pike__own_alarm(struct pike__own *own, struct pike_queue *q, int64_t next);
-/* Makes what pollable shows readable, and quiet. */
+/* Makes what pollable shows readable, and quiet: whether it was not. */
 void pike__own_raise(struct pike__own *own);
-void pike__own_lower(struct pike__own *own);
+bool pike__own_lower(struct pike__own *own);
 
 /* One of the descriptors has an edge. */
 void pike__own_event(

@@ -201,12 +201,14 @@ static const uint32_t ladder[] = {
 
 #define RUNGS (sizeof ladder / sizeof *ladder)
 
+/* The first whose work is not deferred. */
+#define PROMPT 1
+
 /* One rung after the other, then smaller and smaller rings: 0 or -1. */
-static int ring_setup(
-    struct pike__uring *u, uint32_t features_off, struct io_uring_params *p)
+static int ring_setup(struct pike__uring *u, size_t rung, uint32_t features_off,
+    struct io_uring_params *p)
 {
 	unsigned entries = ENTRIES;
-	size_t rung = 0;
 
 	for (;;) {
 		if ((features_off & PIKE_FEATURE_SINGLE_ISSUER) &&
@@ -274,11 +276,11 @@ static const char *ring_try(struct pike_queue *q, struct pike__uring *u)
 	    IORING_FEAT_EXT_ARG)
 
 static const char *ring_open(
-    struct pike_queue *q, struct pike__uring *u, uint32_t features_off)
+    struct pike__uring *u, size_t rung, uint32_t features_off)
 {
 	struct io_uring_params p;
 
-	if (ring_setup(u, features_off, &p)) {
+	if (ring_setup(u, rung, features_off, &p)) {
 		if (errno != EINVAL)
 			return "io_uring_setup";
 		errno = ENOSYS;
@@ -293,9 +295,7 @@ static const char *ring_open(
 	u->deferred = p.flags & IORING_SETUP_DEFER_TASKRUN;
 	u->reactor.heeds = !u->deferred;
 	/* In a child there is nothing there: it may not use the ring. */
-	if (sys_uring_dontfork(&u->ring))
-		return "madvise";
-	return ring_try(q, u);
+	return sys_uring_dontfork(&u->ring) ? "madvise" : NULL;
 }
 
 /* Requests are kept in spare from now on, and nobody takes them. */
@@ -339,7 +339,9 @@ static int uring_open(struct pike_queue *q, const struct pike_params *params,
 	u->ring.ring_fd = -1;
 	u->rest_ns = u->ask_ns = PIKE__URING_REST_NS;
 	q->backend_state = u;
-	what = ring_open(q, u, params->features_off);
+	what = ring_open(u, 0, params->features_off);
+	if (!what)
+		what = ring_try(q, u);
 	/* Also for pike_pollable something has to be registered. */
 	if (!what && pike__uring_learn(q, params->features_off))
 		what = "io_uring_register";
@@ -361,11 +363,69 @@ static int uring_open(struct pike_queue *q, const struct pike_params *params,
 
 /* ---- what pollable shows ---- */
 
+/* Whether the kernel has no request of a handle or an op, nor a group. */
+static bool ring_idle(struct pike_queue *q)
+{
+	for (uint32_t i = 0; i < q->handles.count; i++) {
+		const struct pike__handle *h = q->handles.at[i];
+
+		if (h->self == h->name &&
+		    ((h->flags & PIKE__REGISTERED) || h->pending ||
+			(h->lane[PIKE__READS].state & PIKE__PARKED) ||
+			(h->lane[PIKE__POLLS].state & PIKE__WATCHED)))
+			return false;
+	}
+	for (uint32_t i = 0; i < q->slots.count; i++) {
+		const struct pike__slot *slot = pike__slot_at(&q->slots, i);
+
+		if (slot->state != PIKE__FREE &&
+		    (slot->phase & PIKE__IN_SYSTEM))
+			return false;
+	}
+	for (uint32_t i = 0; i < q->groups.count; i++)
+		if (q->groups.at[i] && q->groups.at[i]->ring)
+			return false;
+	return true;
+}
+
+/*
+ * Puts another ring in the place of an idle one: its work is not deferred. What
+ * wakes the queue is watched anew, and tells what it has told before. As it was
+ * when that cannot be had.
+ */
+static void ring_exchange(struct pike_queue *q, struct pike__uring *u)
+{
+	struct io_uring old = u->ring;
+	uint32_t room = u->room;
+
+	if (ring_open(u, PROMPT, q->features_off) ||
+	    pike__uring_watch(q, u->own.wake_fd, PIKE__OWN_WAKE) ||
+	    (u->own.clock_fd >= 0 &&
+		pike__uring_watch(q, u->own.clock_fd, PIKE__OWN_CLOCK))) {
+		pike__uring_leave(u);
+		u->ring = old;
+		u->room = room;
+		u->tells = u->deferred = true;
+		return;
+	}
+	u->pours = false;
+	sys_uring_exit(&old);
+}
+
+/*
+ * A ring whose work is deferred tells that there is some by an eventfd. Newer
+ * kernels do so some milliseconds later where somebody's wake-up brought it,
+ * and some of them but once (KERNEL-NOTES). Where ops are under way we have to
+ * do with that: pike__uring_show asks to be told again.
+ */
 static pike_fd uring_pollable(struct pike_queue *q)
 {
 	struct pike__uring *u = pike__uring_of(q);
 	struct pike__result r;
 
+	if (u->deferred && u->own.alarm_fd < 0 && u->own.shown_fd < 0 &&
+	    ring_idle(q))
+		ring_exchange(q, u);
 	if (pike__own_expose(&u->own, q) == 0)
 		return u->own.shown_fd;
 	pike__posix_error(&r, errno);

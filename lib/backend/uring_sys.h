@@ -37,6 +37,11 @@ static inline int uring_eventfd(struct io_uring *ring, int fd)
 	return uring_said(io_uring_register_eventfd(ring, fd));
 }
 
+static inline int uring_eventfd_end(struct io_uring *ring)
+{
+	return uring_said(io_uring_unregister_eventfd(ring));
+}
+
 static inline int uring_buf_ring(
     struct io_uring *ring, struct io_uring_buf_reg *reg)
 {

@@ -280,6 +280,17 @@ static bool kernel_calls(const struct pike__uring *u)
 }
 
 /*
+ * The mark was there and is gone: some kernels make it but once for each time
+ * that they are asked. What comes in between is seen by the ring's flags. False
+ * when that is refused: the mark has to stay.
+ */
+static bool told_again(struct pike__uring *u)
+{
+	sys_uring_eventfd_end(&u->ring);
+	return !sys_uring_eventfd(&u->ring, atomic_load(&u->own.shown_fd));
+}
+
+/*
  * The application may go and wait elsewhere: no request stays behind. First
  * the mark goes, then the ring is looked at: the kernel makes the mark again
  * for what comes after.
@@ -293,8 +304,8 @@ void pike__uring_show(struct pike_queue *q, bool now, int64_t next)
 		now = true;
 	if (u->spare_count || pike__uring_publish(u))
 		pike__uring_push(u);
-	if (!now)
-		pike__own_lower(&u->own);
+	if (!now && pike__own_lower(&u->own) && u->deferred)
+		now = !told_again(u);
 	if (now || any_answer(u) || (u->tells && kernel_calls(u)))
 		pike__own_raise(&u->own);
 }

@@ -129,6 +129,13 @@ static void post_ping(struct rig *rig, int number, unsigned rounds)
 	check_often(pike_reap(rig->q, &c, 1, 0) == 0);
 }
 
+/* What a foreign loop sees is beside it, also when it was asked for first. */
+CASE(no_post_is_missed_by_a_reaper_that_has_a_pollable)
+{
+	ck_assert_int_ge(pike_pollable(rig->q), 0);
+	post_ping(rig, 0, 20000 / port_fewer());
+}
+
 CASE(no_post_is_missed_by_a_reaper_that_goes_to_sleep)
 {
 	post_ping(rig, 0, 100000 / port_fewer());
@@ -297,6 +304,7 @@ int main(void)
 	area_add(posts_of_four_threads_are_all_there_each_in_its_order);
 	area_add(posts_squeeze_through_the_smallest_room);
 	area_add(no_post_is_missed_by_a_reaper_that_goes_to_sleep);
+	area_add(no_post_is_missed_by_a_reaper_that_has_a_pollable);
 	area_add(no_wake_is_missed_by_a_reaper_that_goes_to_sleep);
 	area_add(a_storm_of_wakes_disturbs_no_op);
 	area_add(a_flood_of_posts_does_not_starve_ops);

@@ -126,6 +126,7 @@ static const struct kernel_errors kernel_errors[] = {
 	EFAULT),
     ROW(uring_dontfork, 0, EINVAL, ENOMEM, EBUSY),
     ROW(uring_eventfd, 1, EINVAL, EMFILE, ENOMEM, ENXIO),
+    ROW(uring_eventfd_end, 0, BAR, EINVAL, ENXIO),
     ROW(uring_buf_ring, 0, BAR, EINVAL, EEXIST, ENOMEM, EFAULT),
     ROW(uring_buf_ring_end, 0, BAR, EINVAL, ENOENT),
     ROW(uring_probe, 0, EINVAL, ENOMEM, EPERM),

@@ -6,6 +6,8 @@
 #include "config.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 
 #include "backend/sys.h"
 #include "use.h"
@@ -220,6 +222,136 @@ START_TEST(a_queue_whose_answer_is_lost_for_good_can_be_closed)
 }
 END_TEST
 
+/*
+ * A kernel that leaves what it tells an eventfd to later, and then tells it but
+ * once for each time that it was registered. The ring has another one, and the
+ * test says when it is later.
+ */
+static int inner = -1, outer = -1;
+static int refused; /* rounds in which it cannot be registered, but at first */
+static bool said;
+
+static int late_eventfd(struct io_uring *r, int fd)
+{
+	if (!(r->flags & IORING_SETUP_DEFER_TASKRUN))
+		return real.uring_eventfd(r, fd);
+	if (refused && outer >= 0) {
+		errno = ENOMEM;
+		return -1;
+	}
+	inner = eventfd(0, EFD_NONBLOCK);
+	outer = fd;
+	said = false;
+	return real.uring_eventfd(r, inner);
+}
+
+static int late_eventfd_end(struct io_uring *r)
+{
+	if (inner >= 0)
+		close(inner);
+	inner = -1;
+	return real.uring_eventfd_end(r);
+}
+
+static void later(void)
+{
+	uint64_t count;
+
+	if (said || inner < 0 || read(inner, &count, sizeof count) < 0)
+		return;
+	said = true;
+	count = 1;
+	ck_assert_int_eq(write(outer, &count, sizeof count), sizeof count);
+}
+
+static bool readable(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	later();
+	return poll(&p, 1, 0) == 1;
+}
+
+/* By what it shows alone, that is now asked for when it is negative. */
+static void tells_of_each(struct pike_queue *q, int shown)
+{
+	struct pike_op op = {.opcode = PIKE_RECV, .len = 1};
+	struct pike_completion c;
+	char byte;
+	int fd[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	op.handle = pike_adopt(q, fd[0], 0);
+	op.buf = &byte;
+	for (int i = 0; i < 20; i++) {
+		use_submit(q, op);
+		if (shown < 0)
+			shown = pike_pollable(q);
+		for (int k = 0; k < 100 && readable(shown); k++)
+			ck_assert_int_eq(pike_reap(q, &c, 1, 0), 0);
+		refused -= refused > 0;
+		ck_assert_int_eq(write(fd[1], "x", 1), 1);
+		ck_assert(readable(shown));
+		ck_assert_int_eq(pike_reap(q, &c, 1, 0), 1);
+		ck_assert_int_eq(c.res, 1);
+	}
+	pike_queue_close(q);
+}
+
+static struct pike_queue *opened_late(unsigned unknown)
+{
+	struct pike_queue *q;
+
+	real = pike__sys;
+	q = opened(unknown);
+	pike__sys.uring_eventfd = late_eventfd;
+	pike__sys.uring_eventfd_end = late_eventfd_end;
+	return q;
+}
+
+START_TEST(what_is_told_late_and_once_wakes_a_foreign_loop)
+{
+	struct pike_queue *q = opened_late(rungs[_i]);
+
+	tells_of_each(q, -1);
+}
+END_TEST
+
+/* Nothing is under way: it needs not be told late. */
+START_TEST(an_idle_ring_whose_work_is_deferred_is_exchanged)
+{
+	struct pike_queue *q = opened_late(rungs[_i]);
+	int shown = pike_pollable(q);
+
+	ck_assert(!(ring->flags & IORING_SETUP_DEFER_TASKRUN));
+	tells_of_each(q, shown);
+}
+END_TEST
+
+START_TEST(a_ring_that_cannot_be_exchanged_is_kept)
+{
+	struct pike_queue *q = opened_late(rungs[_i]);
+	const unsigned flags = ring->flags;
+	int shown;
+
+	flags_unknown = ~0u;
+	shown = pike_pollable(q);
+	ck_assert_uint_eq(ring->flags, flags);
+	tells_of_each(q, shown);
+}
+END_TEST
+
+/* Meanwhile the loop is woken in vain, but woken. */
+START_TEST(what_cannot_be_registered_again_is_later)
+{
+	struct pike_queue *q = opened_late(0);
+
+	refused = 5;
+	tells_of_each(q, -1);
+	ck_assert_int_eq(refused, 0);
+}
+END_TEST
+
 int main(void)
 {
 	const int n = COUNT(rungs);
@@ -238,6 +370,13 @@ int main(void)
 	    a_lost_answer_that_is_only_counted_fails_the_queue, 0, n - 1);
 	tcase_add_loop_test(
 	    tcase, a_queue_whose_answer_is_lost_for_good_can_be_closed, 0, n);
+	tcase_add_loop_test(
+	    tcase, what_is_told_late_and_once_wakes_a_foreign_loop, 0, n);
+	tcase_add_loop_test(
+	    tcase, an_idle_ring_whose_work_is_deferred_is_exchanged, 0, n);
+	tcase_add_loop_test(
+	    tcase, a_ring_that_cannot_be_exchanged_is_kept, 0, n);
+	tcase_add_test(tcase, what_cannot_be_registered_again_is_later);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }
