@@ -66,6 +66,7 @@ conformance_tests = \
 
 unit_tests = \
 	tests/unit/addr \
+	tests/unit/background \
 	tests/unit/cancel \
 	tests/unit/close \
 	tests/unit/core \
@@ -227,6 +228,9 @@ unit_script = tests/unit/script.c tests/unit/script.h $(unit_headers)
 tests_unit_addr_SOURCES = tests/unit/addr.c $(unit_headers)
 tests_unit_addr_CPPFLAGS = $(seam_cppflags)
 tests_unit_addr_LDADD = $(seam_libs)
+tests_unit_background_SOURCES = tests/unit/background.c $(unit_headers)
+tests_unit_background_CPPFLAGS = $(seam_cppflags)
+tests_unit_background_LDADD = $(seam_libs)
 tests_unit_cancel_SOURCES = tests/unit/cancel.c $(unit_script)
 tests_unit_cancel_CPPFLAGS = $(seam_cppflags)
 tests_unit_cancel_LDADD = $(seam_libs)

@@ -328,6 +328,13 @@ static void ended(struct pike__handle *h, size_t moved, struct pike__result *r)
 	r->flags |= PIKE_EOF;
 }
 
+/* A handler for SIGTTIN or SIGTTOU ran, as it would at each try from the
+ * background; nothing tells of the foreground. */
+static bool kept_off(struct pike__handle *h)
+{
+	return h->kind == PIKE__TERMINAL && sys_background((int)h->fd) > 0;
+}
+
 /*
  * What a call that moved n of want bytes (or failed, n < 0) means for its op:
  * true when it has to be called again at once.
@@ -341,9 +348,15 @@ static bool transferred(struct pike__handle *h, const struct pike_op *op,
 
 	*outcome = PIKE__DONE;
 	if (n < 0) {
-		if (errno == EINTR || (errno == PIKE__TORN && writes(op)))
+		int err = errno;
+
+		if (err == EINTR && kept_off(h)) {
+			*outcome = PIKE__LATER;
+			return false;
+		}
+		if (err == EINTR || (err == PIKE__TORN && writes(op)))
 			return true;
-		*outcome = transfer_failed(h, op, *moved, errno, r);
+		*outcome = transfer_failed(h, op, *moved, err, r);
 		return false;
 	}
 	if (n == 0 && want && !writes(op)) {

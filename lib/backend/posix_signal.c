@@ -239,17 +239,17 @@ static int signal_is_ours(const struct sigaction *act)
 static int signal_install(int number)
 {
 	int system = signal_to_system(number);
-	struct sigaction act = {0};
+	/* A terminal's call from the background would be restarted for ever. */
+	int stops = system == SIGTTIN || system == SIGTTOU;
+	struct sigaction act = {0}, ours = {0};
 
 	if (sys_sigaction(system, NULL, &act) < 0)
 		return -pike__error_from_errno(errno);
 	if (signal_is_ours(&act))
 		return 0;
 	signal_saved[number] = act;
-
-	struct sigaction ours = {0};
 	ours.sa_sigaction = signals_handle;
-	ours.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
+	ours.sa_flags = SA_SIGINFO | SA_ONSTACK | (stops ? 0 : SA_RESTART);
 	sigfillset(&ours.sa_mask);
 	if (sys_sigaction(system, &ours, NULL) < 0)
 		return -pike__error_from_errno(errno);

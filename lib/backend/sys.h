@@ -44,6 +44,15 @@ static inline int unread(int fd)
 	return ioctl(fd, FIONREAD, &n) ? -1 : n;
 }
 
+/* Whether the terminal's foreground is another process group than the caller's,
+ * or -1 with errno. Linux says 0 when there is none. */
+static inline int background(int fd)
+{
+	pid_t group = tcgetpgrp(fd);
+
+	return group < 0 ? -1 : group != 0 && group != getpgrp();
+}
+
 #ifdef PIKE_COMPAT_LINUX
 /* The number of the slave when fd is the master of a pair of terminals, or -1
  * with errno. */

@@ -86,6 +86,7 @@ static const struct kernel_errors kernel_errors[] = {
     ROW(unread, 0, BAR, EBADF, EINVAL, ENOTTY),
     ROW(fcntl, 0, EACCES, EBADF, EINVAL, EPERM),
     ROW(isatty, 0, EBADF, EINVAL, ENOTTY),
+    ROW(background, 0, BAR, EBADF, ENOTTY),
     ROW(open, 0, EACCES, EMFILE, ENFILE, ENOMEM, ENOENT, ENXIO, ENODEV, EIO,
 	EINTR),
 #ifdef PIKE_COMPAT_LINUX
