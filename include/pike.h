@@ -694,11 +694,16 @@ PIKE_API int pike_wake(struct pike_queue *q);
  * A descriptor to sit inside another event loop: it is readable whenever
  * pike_reap with timeout 0 has something to give or to do (now and then also
  * when not). Level-triggered pollers only; do nothing else with it; it stays
- * pike's. Ask for it before the first op: with ops under way in an io_uring,
- * newer kernels make it readable some milliseconds late. What happens in one
- * may end a wait of the owning thread elsewhere (epoll_wait) with EINTR, as a
- * signal does. On Windows it is the HANDLE of an event to wait for, and the
- * queue has a thread of its own from the first call on. The owning thread.
+ * pike's. The owning thread.
+ *
+ * On Linux ask for it before the first op and the first group, and allow what
+ * pike_queue_open needs: with newer kernels the queue then goes over to another
+ * io_uring, whose events may interrupt the owning thread like a signal without
+ * SA_RESTART (epoll_wait: EINTR; a write: short). Later than that it is
+ * readable some milliseconds late there. On Windows it is the HANDLE of an
+ * event to wait for, and the queue has a thread of its own from the first call
+ * on.
+ *
  * Returns it, or -PIKE_EMFILE, -PIKE_ENFILE, -PIKE_ENOMEM; -PIKE_ENOTSUP
  * (kqueue by way of libkqueue, whose descriptor shows nothing), -PIKE_EPERM (a
  * filter of system calls forbids what it takes): the queue works without.

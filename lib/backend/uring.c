@@ -366,6 +366,8 @@ static int uring_open(struct pike_queue *q, const struct pike_params *params,
 /* Whether the kernel has no request of a handle or an op, nor a group. */
 static bool ring_idle(struct pike_queue *q)
 {
+	if (pike__uring_of(q)->spare_count)
+		return false;
 	for (uint32_t i = 0; i < q->handles.count; i++) {
 		const struct pike__handle *h = q->handles.at[i];
 
@@ -388,20 +390,26 @@ static bool ring_idle(struct pike_queue *q)
 	return true;
 }
 
-/*
- * Puts another ring in the place of an idle one: its work is not deferred. What
- * wakes the queue is watched anew, and tells what it has told before. As it was
- * when that cannot be had.
- */
+/* What a queue's own descriptors tell is told anew, also what was before. */
+static bool own_watch(struct pike_queue *q, const struct pike__own *own)
+{
+	return !pike__uring_watch(q, own->wake_fd, PIKE__OWN_WAKE) &&
+	       !pike__uring_watch(q, own->alarm_fd, PIKE__OWN_ALARM) &&
+	       !pike__uring_watch(q, own->shown_fd, PIKE__OWN_SHOWN) &&
+	       (own->clock_fd < 0 ||
+		   !pike__uring_watch(q, own->clock_fd, PIKE__OWN_CLOCK));
+}
+
+/* Puts another ring in the place of an idle one: its work is not deferred. When
+ * none can be had that is as large, the old one stays. */
 static void ring_exchange(struct pike_queue *q, struct pike__uring *u)
 {
 	struct io_uring old = u->ring;
 	uint32_t room = u->room;
 
 	if (ring_open(u, PROMPT, q->features_off) ||
-	    pike__uring_watch(q, u->own.wake_fd, PIKE__OWN_WAKE) ||
-	    (u->own.clock_fd >= 0 &&
-		pike__uring_watch(q, u->own.clock_fd, PIKE__OWN_CLOCK))) {
+	    u->ring.sq.ring_entries < old.sq.ring_entries ||
+	    !own_watch(q, &u->own)) {
 		pike__uring_leave(u);
 		u->ring = old;
 		u->room = room;
@@ -412,24 +420,48 @@ static void ring_exchange(struct pike_queue *q, struct pike__uring *u)
 	sys_uring_exit(&old);
 }
 
+/* Whether what a wake-up brings is told within it: tried by a pipe. */
+static bool tells_at_once(struct pike__uring *u)
+{
+	struct io_uring_sqe *sqe;
+	bool told = false;
+	int fds[2];
+
+	if (sys_pipe2(fds, O_CLOEXEC | O_NONBLOCK))
+		return false;
+	sqe = pike__uring_sqe(u);
+	if (sqe) {
+		io_uring_prep_poll_add(sqe, fds[0], POLLIN);
+		sqe->user_data = PIKE__URING_NOBODY;
+		pike__uring_push(u);
+		pike__own_lower(&u->own);
+		told =
+		    sys_write(fds[1], "", 1) == 1 && pike__own_lower(&u->own);
+	}
+	sys_close(fds[0]);
+	sys_close(fds[1]);
+	return told;
+}
+
 /*
  * A ring whose work is deferred tells that there is some by an eventfd. Newer
- * kernels do so some milliseconds later where somebody's wake-up brought it,
- * and some of them but once (KERNEL-NOTES). Where ops are under way we have to
- * do with that: pike__uring_show asks to be told again.
+ * kernels do so some milliseconds later where somebody's wake-up has brought it
+ * (KERNEL-NOTES). What cannot be exchanged has to do with that.
  */
 static pike_fd uring_pollable(struct pike_queue *q)
 {
 	struct pike__uring *u = pike__uring_of(q);
+	bool first = u->own.alarm_fd < 0;
 	struct pike__result r;
 
-	if (u->deferred && u->own.alarm_fd < 0 && u->own.shown_fd < 0 &&
-	    ring_idle(q))
+	if (pike__own_expose(&u->own, q)) {
+		pike__posix_error(&r, errno);
+		return r.res;
+	}
+	u->late = u->deferred && (first ? !tells_at_once(u) : u->late);
+	if (first && u->late && ring_idle(q))
 		ring_exchange(q, u);
-	if (pike__own_expose(&u->own, q) == 0)
-		return u->own.shown_fd;
-	pike__posix_error(&r, errno);
-	return r.res;
+	return u->own.shown_fd;
 }
 
 const struct pike__backend pike__backend_uring = {

@@ -87,6 +87,7 @@ struct pike__uring {
 	int64_t ask_ns;     /* how long that rests */
 	bool tells;         /* the ring's flags say that there is work */
 	bool deferred;      /* answers come by our own calls alone */
+	bool late;          /* that there are some is told later, or may be */
 	int64_t rest_ns;    /* how long to wait until the kernel has memory */
 	bool multishot;     /* one request may have many answers */
 	bool pours;         /* also of streams */

@@ -280,13 +280,15 @@ static bool kernel_calls(const struct pike__uring *u)
 }
 
 /*
- * The mark was there and is gone: some kernels make it but once for each time
- * that they are asked. What comes in between is seen by the ring's flags. False
- * when that is refused: the mark has to stay.
+ * The kernel's mark was there and is gone: some make it but once for each time
+ * that they are asked, and more of them where another eventfd wakes the ring.
+ * What comes in between is seen by the ring's flags. False when the mark has to
+ * stay, as there may never be another.
  */
 static bool told_again(struct pike__uring *u)
 {
-	sys_uring_eventfd_end(&u->ring);
+	if (sys_uring_eventfd_end(&u->ring) && errno != ENXIO)
+		return !u->late;
 	return !sys_uring_eventfd(&u->ring, atomic_load(&u->own.shown_fd));
 }
 

@@ -123,6 +123,7 @@ static const struct kernel_errors kernel_errors[] = {
 #ifdef PIKE_HAVE_URING
     ROW(uname, 0, BAR, EFAULT),
     /* What a kernel that lacks something of a ring says is seen by nobody. */
+    ROW(pipe2, 0, BAR, EMFILE, ENFILE, ENOMEM),
     ROW(uring_setup, 0, EPERM, ENOSYS, EACCES, EMFILE, ENFILE, EINVAL, ENOMEM,
 	EFAULT),
     ROW(uring_dontfork, 0, EINVAL, ENOMEM, EBUSY),

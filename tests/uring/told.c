@@ -229,7 +229,7 @@ END_TEST
  */
 static int inner = -1, outer = -1;
 static int refused; /* rounds in which it cannot be registered, but at first */
-static bool said;
+static bool said, often, forbidden;
 
 static int late_eventfd(struct io_uring *r, int fd)
 {
@@ -247,6 +247,10 @@ static int late_eventfd(struct io_uring *r, int fd)
 
 static int late_eventfd_end(struct io_uring *r)
 {
+	if (forbidden) {
+		errno = EPERM;
+		return -1;
+	}
 	if (inner >= 0)
 		close(inner);
 	inner = -1;
@@ -263,9 +267,19 @@ static void later(bool awaited)
 		ck_assert_int_eq(poll(&p, 1, 10000), 1);
 	if (said || inner < 0 || read(inner, &count, sizeof count) < 0)
 		return;
-	said = true;
+	said = !often;
 	count = 1;
-	ck_assert_int_eq(write(outer, &count, sizeof count), sizeof count);
+	ck_assert_int_eq(real.write(outer, &count, sizeof count), sizeof count);
+}
+
+/* To the pipe by which it is tried. */
+static ssize_t prompt_write(int fd, const void *buf, size_t len)
+{
+	ssize_t done = real.write(fd, buf, len);
+
+	if (len == 1)
+		later(true);
+	return done;
 }
 
 static bool readable(int fd, bool awaited)
@@ -301,7 +315,6 @@ static void tells_of_each(struct pike_queue *q, int shown)
 		ck_assert_int_eq(pike_reap(q, &c, 1, 0), 1);
 		ck_assert_int_eq(c.res, 1);
 	}
-	pike_queue_close(q);
 }
 
 static struct pike_queue *opened_late(unsigned unknown)
@@ -320,6 +333,7 @@ START_TEST(what_is_told_late_and_once_wakes_a_foreign_loop)
 	struct pike_queue *q = opened_late(rungs[_i]);
 
 	tells_of_each(q, -1);
+	pike_queue_close(q);
 }
 END_TEST
 
@@ -331,6 +345,51 @@ START_TEST(an_idle_ring_whose_work_is_deferred_is_exchanged)
 
 	ck_assert(!(ring->flags & IORING_SETUP_DEFER_TASKRUN));
 	tells_of_each(q, shown);
+	pike_queue_close(q);
+}
+END_TEST
+
+START_TEST(a_ring_that_tells_at_once_is_kept)
+{
+	struct pike_queue *q = opened_late(rungs[_i]);
+	const unsigned flags = ring->flags;
+	int shown;
+
+	pike__sys.write = prompt_write;
+	shown = pike_pollable(q);
+	ck_assert_uint_eq(ring->flags, flags);
+	tells_of_each(q, shown);
+	pike_queue_close(q);
+}
+END_TEST
+
+/* It has told, and tells again. */
+START_TEST(what_may_not_be_registered_again_is_quiet)
+{
+	struct pike_queue *q = opened_late(0);
+	struct pike_completion c;
+	int shown, wakes = 0;
+
+	pike__sys.write = prompt_write;
+	often = forbidden = true;
+	shown = pike_pollable(q);
+	tells_of_each(q, shown);
+	ck_assert_int_eq(pike_wake(q), 0);
+	while (readable(shown, false) && wakes++ < 100)
+		ck_assert_int_eq(pike_reap(q, &c, 1, 0), 0);
+	ck_assert_int_lt(wakes, 100);
+	pike_queue_close(q);
+}
+END_TEST
+
+/* It is late too: what is told in vain is better than what is not told. */
+START_TEST(what_may_not_be_registered_again_and_is_late_is_told)
+{
+	struct pike_queue *q = opened_late(0);
+
+	forbidden = true;
+	tells_of_each(q, -1);
+	pike_queue_close(q);
 }
 END_TEST
 
@@ -344,6 +403,7 @@ START_TEST(a_ring_that_cannot_be_exchanged_is_kept)
 	shown = pike_pollable(q);
 	ck_assert_uint_eq(ring->flags, flags);
 	tells_of_each(q, shown);
+	pike_queue_close(q);
 }
 END_TEST
 
@@ -355,6 +415,7 @@ START_TEST(what_cannot_be_registered_again_is_later)
 	refused = 5;
 	tells_of_each(q, -1);
 	ck_assert_int_eq(refused, 0);
+	pike_queue_close(q);
 }
 END_TEST
 
@@ -380,6 +441,10 @@ int main(void)
 	    tcase, what_is_told_late_and_once_wakes_a_foreign_loop, 0, n);
 	tcase_add_loop_test(
 	    tcase, an_idle_ring_whose_work_is_deferred_is_exchanged, 0, n);
+	tcase_add_loop_test(tcase, a_ring_that_tells_at_once_is_kept, 0, n);
+	tcase_add_test(tcase, what_may_not_be_registered_again_is_quiet);
+	tcase_add_test(
+	    tcase, what_may_not_be_registered_again_and_is_late_is_told);
 	tcase_add_loop_test(
 	    tcase, a_ring_that_cannot_be_exchanged_is_kept, 0, n);
 	tcase_add_test(tcase, what_cannot_be_registered_again_is_later);
