@@ -74,7 +74,9 @@ static inline struct pike__iocp *pike__iocp_of(struct pike_queue *q)
 static inline const struct pike__winsock *pike__winsock_of(
     const struct pike__handle *h)
 {
-	return &pike__win_calls.by[h->family == PIKE_AF_INET6];
+	struct pike__win_calls *c = &pike__win_calls;
+
+	return &c->by[c->served[h->family == PIKE_AF_INET6]];
 }
 
 /* Never early: the next greater number of milliseconds. */

@@ -8,9 +8,7 @@
 #include "../port.h"
 #include "win_sys.h"
 
-struct pike__win_calls pike__win_calls;
-
-static bool calls_ready;
+static bool calls_begun;
 
 /* From a pointer to no particular function; C has no cast that is certain. */
 static void put(void *to, FARPROC from)
@@ -83,8 +81,11 @@ static INT PASCAL no_send(SOCKET s, WSAMSG *msg, DWORD flags, DWORD *bytes,
 	return -1;
 }
 
-static const struct pike__winsock no_winsock = {
-    no_accept, no_connect, no_names, no_recv, no_send};
+struct pike__win_calls pike__win_calls = {
+    .by = {[PIKE__BY_NONE] = {no_accept, no_connect, no_names, no_recv,
+	       no_send}},
+    .served = {PIKE__BY_NONE, PIKE__BY_NONE},
+};
 
 static bool no_family(DWORD error)
 {
@@ -143,57 +144,62 @@ static DWORD find_family(int family, struct pike__winsock *w)
 {
 	DWORD error = find_streams(family, w);
 
-	if (!error)
-		error = find_messages(family, w);
-	if (error)
-		*w = no_winsock;
-	return error;
+	return error ? error : find_messages(family, w);
 }
 
 /* A machine may have one of the families, or none: the calls of what is there
- * are for all else too, as far as there is any. */
+ * are for all else too, as far as there is any. What is not there, or was
+ * refused, may be there when the next queue is opened. */
 static DWORD find_winsock(void)
 {
+	static const int families[] = {AF_INET, AF_INET6};
 	struct pike__win_calls *c = &pike__win_calls;
-	RTL_OSVERSIONINFOW version = {.dwOSVersionInfoSize = sizeof version};
-	DWORD bad[2];
+	DWORD bad[] = {0, 0};
 
-	c->refuses_fast =
-	    c->version(&version) == 0 && version.dwBuildNumber >= 16299;
-	bad[0] = find_family(AF_INET, &c->by[0]);
-	bad[1] = find_family(AF_INET6, &c->by[1]);
-	if (bad[1])
-		c->by[1] = c->by[0];
-	else if (bad[0])
-		c->by[0] = c->by[1];
-	if (!bad[0] || !bad[1])
-		return 0;
-	return !no_family(bad[0]) ? bad[0] : !no_family(bad[1]) ? bad[1] : 0;
+	for (unsigned char i = 0; i < PIKE__BY_NONE; i++) {
+		struct pike__winsock w;
+
+		if (c->served[i] == i)
+			continue;
+		bad[i] = find_family(families[i], &w);
+		if (bad[i])
+			continue;
+		c->by[i] = w;
+		c->served[i] = i;
+	}
+	if (bad[0] && bad[1])
+		return !no_family(bad[0])   ? bad[0]
+		       : !no_family(bad[1]) ? bad[1]
+					    : 0;
+	if (bad[0])
+		c->served[PIKE__BY_IPV4] = PIKE__BY_IPV6;
+	else if (bad[1])
+		c->served[PIKE__BY_IPV6] = PIKE__BY_IPV4;
+	return 0;
 }
 
 static DWORD begin(const char **what)
 {
+	RTL_OSVERSIONINFOW version = {.dwOSVersionInfoSize = sizeof version};
+	struct pike__win_calls *c = &pike__win_calls;
 	WSADATA data;
 	int bad;
 
-	if (calls_ready)
-		return 0;
-	*what = "ntdll";
-	if (!find_ntdll())
-		return ERROR_NOT_SUPPORTED;
-	/* For good: sockets that were released are still in use. */
-	*what = "WSAStartup";
-	bad = WSAStartup(MAKEWORD(2, 2), &data);
-	if (bad)
-		return (DWORD)bad;
-	*what = "the calls of Winsock";
-	bad = (int)find_winsock();
-	if (bad) {
-		WSACleanup();
-		return (DWORD)bad;
+	if (!calls_begun) {
+		*what = "ntdll";
+		if (!find_ntdll())
+			return ERROR_NOT_SUPPORTED;
+		c->refuses_fast =
+		    c->version(&version) == 0 && version.dwBuildNumber >= 16299;
+		/* For good: sockets that were released are still in use. */
+		*what = "WSAStartup";
+		bad = WSAStartup(MAKEWORD(2, 2), &data);
+		if (bad)
+			return (DWORD)bad;
+		calls_begun = true;
 	}
-	calls_ready = true;
-	return 0;
+	*what = "the calls of Winsock";
+	return find_winsock();
 }
 
 DWORD pike__win_begin(const char **what)

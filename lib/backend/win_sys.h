@@ -8,6 +8,7 @@
 #ifndef PIKE_LIB_BACKEND_WIN_SYS_H
 #define PIKE_LIB_BACKEND_WIN_SYS_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #define WIN32_LEAN_AND_MEAN
@@ -87,9 +88,20 @@ struct pike__winsock {
 	LPFN_WSASENDMSG send_msg;
 };
 
+/* Whose they are. */
+enum {
+	PIKE__BY_IPV4,
+	PIKE__BY_IPV6,
+	PIKE__BY_NONE,
+	PIKE__WINSOCKS
+};
+
 /* Calls that no import library has, or not for every Windows. */
 struct pike__win_calls {
-	struct pike__winsock by[2]; /* that of IPv6 is the second */
+	struct pike__winsock by[PIKE__WINSOCKS];
+	/* By which of them each family is served: by its own for good, once
+	 * they were found, and nobody reads them before. */
+	atomic_uchar served[PIKE__BY_NONE];
 	/* Of ntdll. */
 	NTSTATUS(NTAPI *create_file)
 	(HANDLE *file, ACCESS_MASK access, OBJECT_ATTRIBUTES *attributes,
@@ -114,8 +126,9 @@ struct pike__win_calls {
 
 extern struct pike__win_calls pike__win_calls;
 
-/* Begins the use of sockets in the process, once, and finds the calls above.
- * 0, or the system's error with what failed. */
+/* Begins the use of sockets in the process, once, and finds those of the calls
+ * above that were not found before. 0, or the system's error with what failed.
+ */
 DWORD pike__win_begin(const char **what);
 
 /* From what they are to what pike calls them, and back. */

@@ -16,8 +16,9 @@ static struct {
 	HANDLE port;
 	bool polls_empty; /* the driver tells nothing */
 	bool no_network;  /* of AcceptEx */
-	bool no_ipv4;     /* of new sockets */
-	int asked_once;   /* connects that were told to ask once */
+	/* What new sockets of a family are refused with. */
+	int no_socket[PIKE__BY_NONE];
+	int asked_once; /* connects that were told to ask once */
 	int clocks;
 	PTP_TIMER clock;
 	PTP_TIMER_CALLBACK rings;
@@ -34,8 +35,12 @@ static HANDLE an_port(HANDLE file, HANDLE port, ULONG_PTR key, DWORD threads)
 static SOCKET an_socket(int family, int type, int protocol,
     WSAPROTOCOL_INFOW *info, GROUP group, DWORD flags)
 {
-	if (answers.no_ipv4 && family == AF_INET) {
-		WSASetLastError(WSAEAFNOSUPPORT);
+	int refused = family == AF_INET    ? answers.no_socket[PIKE__BY_IPV4]
+		      : family == AF_INET6 ? answers.no_socket[PIKE__BY_IPV6]
+					   : 0;
+
+	if (refused) {
+		WSASetLastError(refused);
 		return INVALID_SOCKET;
 	}
 	return real.WSASocketW(family, type, protocol, info, group, flags);
@@ -85,6 +90,29 @@ static NTSTATUS NTAPI an_control(HANDLE file, HANDLE event, void *apc,
 	return 0;
 }
 
+/* While it is so, accepts by IPv4's own calls fail. */
+static void answers_network_down(bool down)
+{
+	answers.no_network = down;
+	pike__win_calls.by[PIKE__BY_IPV4].accept_ex =
+	    down ? an_accept : real_calls.by[PIKE__BY_IPV4].accept_ex;
+}
+
+/* A program's beginning where sockets of a family are refused so; 0: are not.
+ */
+static DWORD answers_begin(int ipv4, int ipv6)
+{
+	const char *what = "";
+
+	for (int i = 0; i < PIKE__BY_NONE; i++)
+		pike__win_calls.served[i] = PIKE__BY_NONE;
+	answers.no_socket[PIKE__BY_IPV4] = ipv4;
+	answers.no_socket[PIKE__BY_IPV6] = ipv6;
+	DWORD bad = pike__win_begin(&what);
+	memset(answers.no_socket, 0, sizeof(answers.no_socket));
+	return bad;
+}
+
 static bool has_ipv6(void)
 {
 	struct pike_addr addr = port_loopback(PIKE_AF_INET6);
@@ -118,14 +146,13 @@ CASE(an_accept_ends_when_the_network_is_down)
 	pike_handle l = rig_listen(rig, PIKE_AF_INET, &addr);
 	pike_fd fd = rig_caller(rig, &addr, NULL);
 
-	answers.no_network = true;
+	answers_network_down(true);
 	expect_op(rig, op_accept(l), -PIKE_ENETDOWN);
 	expect_op(rig, op_flags(op_accept(l), PIKE_MULTISHOT), -PIKE_ENETDOWN);
-	answers.no_network = false;
+	answers_network_down(false);
 	expect_connected(rig, perform(rig, op_accept(l)).res, fd);
 }
 
-/* The program begins on a machine without it. */
 CASE(a_machine_without_ipv4_has_the_rest)
 {
 	struct pike_addr addr;
@@ -134,6 +161,7 @@ CASE(a_machine_without_ipv4_has_the_rest)
 	struct pike_iovec iov = {in, sizeof(in)};
 	struct pike_msg msg = {.iov = &iov, .iov_count = 1};
 
+	ck_assert_uint_eq(answers_begin(WSAEAFNOSUPPORT, 0), 0);
 	port_pipe(fd);
 	pike_handle to = rig_adopt(rig, rig_own(rig, fd[1]));
 	pike_handle from = rig_adopt(rig, rig_own(rig, fd[0]));
@@ -154,6 +182,39 @@ CASE(a_machine_without_ipv4_has_the_rest)
 	expect_op(rig, op_io(PIKE_RECVMSG, h, &msg, 1), 4);
 }
 
+/* That memory is short passes, and a family may be installed. */
+CASE(a_later_queue_finds_what_an_earlier_did_not)
+{
+	static const struct {
+		int no[PIKE__BY_NONE];
+		DWORD bad;
+	} before[] = {
+	    {{WSAENOBUFS, 0}, 0},
+	    {{0, WSAENOBUFS}, 0},
+	    {{WSAEAFNOSUPPORT, 0}, 0},
+	    {{0, WSAEAFNOSUPPORT}, 0},
+	    {{WSAEAFNOSUPPORT, WSAEAFNOSUPPORT}, 0},
+	    {{WSAEAFNOSUPPORT, WSAENOBUFS}, WSAENOBUFS},
+	    {{WSAENOBUFS, WSAEAFNOSUPPORT}, WSAENOBUFS},
+	};
+	const atomic_uchar *served = pike__win_calls.served;
+
+	if (!has_ipv6())
+		SKIP("no IPv6 here");
+	for (size_t i = 0; i < ARRAY_LEN(before); i++) {
+		const int *no = before[i].no;
+		pike_handle h[2];
+		ck_assert_uint_eq(answers_begin(no[0], no[1]), before[i].bad);
+		for (int k = 0; k < PIKE__BY_NONE; k++)
+			ck_assert_int_eq(served[k] == k, !no[k]);
+		rig_close(rig);
+		rig_open(rig, NULL);
+		for (int k = 0; k < PIKE__BY_NONE; k++)
+			ck_assert_int_eq(served[k], k);
+		rig_tcp_pair(rig, h);
+	}
+}
+
 /* Layers above the system's sockets need not be there for both. */
 CASE(each_family_is_served_by_its_own_calls)
 {
@@ -161,12 +222,12 @@ CASE(each_family_is_served_by_its_own_calls)
 
 	if (!has_ipv6())
 		SKIP("no IPv6 here");
-	answers.no_network = true;
+	answers_network_down(true);
 	pike_handle l = rig_listen(rig, PIKE_AF_INET6, &addr);
 	pike_id accept = submit(rig, op_accept(l));
 	ck_assert_int_gt(perform(rig, op_to(PIKE_CONNECT_TO, &addr, 0)).res, 0);
 	ck_assert_int_gt(wait_one(rig, accept).res, 0);
-	answers.no_network = false;
+	answers_network_down(false);
 }
 
 CASE(a_refusal_on_the_own_machine_is_asked_for_once)
@@ -262,12 +323,9 @@ static void answers_seam(void)
 	pike__win_sys.WSASocketW = an_socket;
 	pike__win_sys.WSAIoctl = an_ioctl;
 	pike__win_sys.CreateThreadpoolTimer = an_timer;
-	answers.no_ipv4 = true;
 	if (pike__win_begin(&what) != 0)
 		ck_abort_msg("%s", what);
-	answers.no_ipv4 = false;
 	real_calls = pike__win_calls;
-	pike__win_calls.by[0].accept_ex = an_accept;
 	pike__win_calls.device_control = an_control;
 }
 
@@ -278,6 +336,7 @@ int main(void)
 	area_add(a_driver_that_tells_nothing_tells_of_no_reset);
 	area_add(an_accept_ends_when_the_network_is_down);
 	area_add(a_machine_without_ipv4_has_the_rest);
+	area_add(a_later_queue_finds_what_an_earlier_did_not);
 	area_add(each_family_is_served_by_its_own_calls);
 	area_add(a_refusal_on_the_own_machine_is_asked_for_once);
 	area_add(with_a_limit_all_memory_is_taken_at_the_opening);
