@@ -129,6 +129,42 @@ CASE(memory_is_given_back_after_its_packet)
 	trace_close(rig);
 }
 
+/* Of a call with many pieces each is as good as the first. */
+CASE(each_piece_of_a_vector_is_given_back_after_its_packet)
+{
+	enum {
+		PIECES = 70
+	}; /* more than a call has room for by itself */
+	static char in[PIECES][16];
+	struct pike_iovec iov[PIECES];
+	struct pike_msg msg = {.iov = iov, .iov_count = PIECES};
+	struct pike_addr from, addr = port_loopback(PIKE_AF_INET);
+	pike_handle h[2];
+
+	for (int i = 0; i < PIECES; i++)
+		iov[i] = (struct pike_iovec){in[i], 16};
+	trace_open(rig);
+	rig_tcp_pair(rig, h);
+	pike_handle packets =
+	    perform(rig, op_to(PIKE_LISTEN_TO, &addr, PIKE_SOCK_DGRAM)).res;
+	struct pike_msg named = msg;
+	named.addr = &from;
+	struct pike_op ops[] = {op_io(PIKE_READV, h[1], iov, 3),
+	    op_io(PIKE_RECVMSG, h[1], &msg, 1),
+	    op_io(PIKE_RECVMSG, packets, &msg, 1),
+	    op_io(PIKE_RECVMSG, packets, &named, 1)};
+	const int pieces[] = {3, 64, PIECES, PIECES};
+	for (int k = 0; k < 4; k++) {
+		pike_id id = submit(rig, ops[k]);
+		fence(rig);
+		for (int i = 0; i < PIECES; i++)
+			ck_assert_int_eq(watch_holds(in[i], 16), i < pieces[k]);
+		expect_cancelled(rig, id);
+		ck_assert(!watch_holds(in, sizeof(in)));
+	}
+	trace_close(rig);
+}
+
 /* A queue that is closed with all that can wait under way. */
 CASE(a_queue_that_closes_waits_for_its_packets)
 {
@@ -304,6 +340,7 @@ int main(int argc, char **argv)
 	area_add(each_connection_of_a_multishot_accept_is_told_what_it_is);
 	area_add(each_file_is_given_to_the_port_once);
 	area_add(memory_is_given_back_after_its_packet);
+	area_add(each_piece_of_a_vector_is_given_back_after_its_packet);
 	area_add(a_queue_that_closes_waits_for_its_packets);
 	area_add(an_idle_queue_makes_no_call);
 	area_add(who_binds_has_the_port_alone);

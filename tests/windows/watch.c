@@ -68,24 +68,12 @@ static void watch_new(HANDLE h)
 
 /* ----------------------------------------------- what the system writes -- */
 
-/* Where the first bytes are that a call moves. */
-struct extent {
-	const void *memory;
-	size_t len;
-};
-
-static struct extent extent_of(const WSABUF *bufs, DWORD n)
-{
-	return n ? (struct extent){bufs[0].buf, bufs[0].len}
-		 : (struct extent){NULL, 0};
-}
-
 /* An overlapped call that has not been dequeued: its OVERLAPPED and the bytes
- * that it may write to or read from. */
+ * that it may write to or read from, in all their pieces. */
 static struct held {
 	OVERLAPPED *ov;
-	const void *memory;
-	size_t len;
+	WSABUF *pieces;
+	DWORD n;
 	HANDLE connects; /* ConnectEx on it */
 } held[HELD];
 static int held_count;
@@ -115,16 +103,24 @@ static bool watch_goes_on(HANDLE file, bool ok, DWORD error)
 		  : error == ERROR_IO_PENDING || error == WSAEMSGSIZE;
 }
 
-static void held_add(
-    HANDLE file, OVERLAPPED *ov, bool ok, DWORD error, struct extent at)
+static void held_add(HANDLE file, OVERLAPPED *ov, bool ok, DWORD error,
+    const WSABUF *pieces, DWORD n)
 {
+	WSABUF *own = NULL;
+
 	if (!ov || !watch_goes_on(file, ok, error))
 		return;
 	if (held_count == HELD)
 		watch_fail("the watch has room for fewer calls");
+	/* The array is the caller's only until the call returns. */
+	if (n) {
+		own = malloc(n * sizeof(*own));
+		if (!own)
+			watch_fail("no memory for the watch");
+		memcpy(own, pieces, n * sizeof(*own));
+	}
 	watch_seen.begun++;
-	held[held_count++] =
-	    (struct held){.ov = ov, .memory = at.memory, .len = at.len};
+	held[held_count++] = (struct held){.ov = ov, .pieces = own, .n = n};
 }
 
 int watch_held(void)
@@ -137,9 +133,11 @@ bool watch_holds(const void *memory, size_t len)
 	const char *at = memory;
 
 	for (int i = 0; i < held_count; i++) {
-		const char *from = held[i].memory;
-		if (from && from < at + len && at < from + held[i].len)
-			return true;
+		for (DWORD k = 0; k < held[i].n; k++) {
+			const WSABUF *p = &held[i].pieces[k];
+			if (p->buf && p->buf < at + len && at < p->buf + p->len)
+				return true;
+		}
 	}
 	return false;
 }
@@ -154,6 +152,7 @@ static void held_dequeue(OVERLAPPED *ov)
 		watch_seen.connects++;
 	}
 	watch_seen.dequeued++;
+	free(held[i].pieces);
 	held[i] = held[--held_count];
 }
 
@@ -317,16 +316,14 @@ static int look_getpeername(SOCKET s, struct sockaddr *sa, int *len)
 	return real.getpeername(s, sa, len);
 }
 
-/*
- * An overlapped call, looked at before and after: whether it went on, on which
- * file, with what memory.
- */
-#define OVERLAPPED_CALL(file, good, at, call)                                  \
+/* An overlapped call, looked at before and after: whether it went on, on which
+ * file, with what memory. */
+#define OVERLAPPED_CALL(file, good, pieces, n, call)                           \
 	EnterCriticalSection(&watch_lock);                                     \
 	held_check(ov);                                                        \
 	int r = call;                                                          \
 	DWORD error = GetLastError();                                          \
-	held_add((HANDLE)(file), ov, good, error, at);                         \
+	held_add((HANDLE)(file), ov, good, error, pieces, n);                  \
 	LeaveCriticalSection(&watch_lock);                                     \
 	SetLastError(error);                                                   \
 	return r
@@ -334,9 +331,8 @@ static int look_getpeername(SOCKET s, struct sockaddr *sa, int *len)
 static int look_recv(SOCKET s, WSABUF *bufs, DWORD n, DWORD *bytes,
     DWORD *flags, WSAOVERLAPPED *ov, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
 {
-	watch_ready(s, "a receive before the socket's context "
-		       "is updated");
-	OVERLAPPED_CALL(s, r == 0, extent_of(bufs, n),
+	watch_ready(s, "a receive before the socket's context is updated");
+	OVERLAPPED_CALL(s, r == 0, bufs, n,
 	    real.WSARecv(s, bufs, n, bytes, flags, ov, routine));
 }
 
@@ -344,7 +340,7 @@ static int look_send(SOCKET s, WSABUF *bufs, DWORD n, DWORD *bytes, DWORD flags,
     WSAOVERLAPPED *ov, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
 {
 	watch_ready(s, "a send before the socket's context is updated");
-	OVERLAPPED_CALL(s, r == 0, extent_of(bufs, n),
+	OVERLAPPED_CALL(s, r == 0, bufs, n,
 	    real.WSASend(s, bufs, n, bytes, flags, ov, routine));
 }
 
@@ -352,7 +348,7 @@ static int look_recvfrom(SOCKET s, WSABUF *bufs, DWORD n, DWORD *bytes,
     DWORD *flags, struct sockaddr *sa, int *len, WSAOVERLAPPED *ov,
     LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
 {
-	OVERLAPPED_CALL(s, r == 0, extent_of(bufs, n),
+	OVERLAPPED_CALL(s, r == 0, bufs, n,
 	    real.WSARecvFrom(s, bufs, n, bytes, flags, sa, len, ov, routine));
 }
 
@@ -360,32 +356,38 @@ static int look_sendto(SOCKET s, WSABUF *bufs, DWORD n, DWORD *bytes,
     DWORD flags, const struct sockaddr *sa, int len, WSAOVERLAPPED *ov,
     LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
 {
-	OVERLAPPED_CALL(s, r == 0, extent_of(bufs, n),
+	OVERLAPPED_CALL(s, r == 0, bufs, n,
 	    real.WSASendTo(s, bufs, n, bytes, flags, sa, len, ov, routine));
 }
 
 static BOOL look_read(
     HANDLE file, void *buf, DWORD len, DWORD *bytes, OVERLAPPED *ov)
 {
-	OVERLAPPED_CALL(file, r, ((struct extent){buf, len}),
-	    real.ReadFile(file, buf, len, bytes, ov));
+	const WSABUF piece = {len, buf};
+
+	OVERLAPPED_CALL(
+	    file, r, &piece, 1, real.ReadFile(file, buf, len, bytes, ov));
 }
 
 static BOOL look_write(
     HANDLE file, const void *buf, DWORD len, DWORD *bytes, OVERLAPPED *ov)
 {
-	OVERLAPPED_CALL(file, r, ((struct extent){buf, len}),
-	    real.WriteFile(file, buf, len, bytes, ov));
+	const WSABUF piece = {len, (char *)(uintptr_t)buf};
+
+	OVERLAPPED_CALL(
+	    file, r, &piece, 1, real.WriteFile(file, buf, len, bytes, ov));
 }
 
 static BOOL PASCAL look_accept(SOCKET l, SOCKET s, void *out, DWORD data,
     DWORD own, DWORD peer, DWORD *bytes, OVERLAPPED *ov)
 {
+	const WSABUF piece = {own + peer, out};
+
 	if (data != 0)
 		watch_fail("an accept that waits for data");
 	watch_seen.accepts++;
 	*state_of_socket(s) |= WATCH_ACCEPTING;
-	OVERLAPPED_CALL(l, r, ((struct extent){out, own + peer}),
+	OVERLAPPED_CALL(l, r, &piece, 1,
 	    real_calls.by[0].accept_ex(l, s, out, data, own, peer, bytes, ov));
 }
 
@@ -403,7 +405,7 @@ static BOOL PASCAL look_connect(SOCKET s, const struct sockaddr *sa, int len,
 	    real_calls.by[0].connect_ex(s, sa, len, out, out_len, bytes, ov);
 	DWORD error = GetLastError();
 	int before = held_count;
-	held_add((HANDLE)s, ov, ok, error, extent_of(NULL, 0));
+	held_add((HANDLE)s, ov, ok, error, NULL, 0);
 	if (held_count > before)
 		held[before].connects = (HANDLE)s;
 	LeaveCriticalSection(&watch_lock);
@@ -414,16 +416,14 @@ static BOOL PASCAL look_connect(SOCKET s, const struct sockaddr *sa, int len,
 static INT PASCAL look_recvmsg(SOCKET s, WSAMSG *msg, DWORD *bytes,
     WSAOVERLAPPED *ov, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
 {
-	OVERLAPPED_CALL(s, r == 0,
-	    extent_of(msg->lpBuffers, msg->dwBufferCount),
+	OVERLAPPED_CALL(s, r == 0, msg->lpBuffers, msg->dwBufferCount,
 	    real_calls.by[0].recv_msg(s, msg, bytes, ov, routine));
 }
 
 static INT PASCAL look_sendmsg(SOCKET s, WSAMSG *msg, DWORD flags, DWORD *bytes,
     WSAOVERLAPPED *ov, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
 {
-	OVERLAPPED_CALL(s, r == 0,
-	    extent_of(msg->lpBuffers, msg->dwBufferCount),
+	OVERLAPPED_CALL(s, r == 0, msg->lpBuffers, msg->dwBufferCount,
 	    real_calls.by[0].send_msg(s, msg, flags, bytes, ov, routine));
 }
 
@@ -432,6 +432,7 @@ static NTSTATUS NTAPI look_control(HANDLE file, HANDLE event, void *apc,
     void *context, IO_STATUS_BLOCK *status, ULONG code, void *in, ULONG in_len,
     void *out, ULONG out_len)
 {
+	const WSABUF piece = {out_len, out};
 	OVERLAPPED *ov = context;
 
 	EnterCriticalSection(&watch_lock);
@@ -439,8 +440,8 @@ static NTSTATUS NTAPI look_control(HANDLE file, HANDLE event, void *apc,
 	held_check(ov);
 	NTSTATUS r = real_calls.device_control(
 	    file, event, apc, context, status, code, in, in_len, out, out_len);
-	held_add(file, ov, r == 0, r == 0x103 ? ERROR_IO_PENDING : 0,
-	    (struct extent){out, out_len});
+	held_add(
+	    file, ov, r == 0, r == 0x103 ? ERROR_IO_PENDING : 0, &piece, 1);
 	LeaveCriticalSection(&watch_lock);
 	return r;
 }

@@ -33,7 +33,8 @@ void watch_begin(void);
  * opened. */
 void watch_reset(void);
 
-/* How many overlapped calls the system has, in all; on this memory. */
+/* How many overlapped calls the system has; whether one is on this memory, with
+ * any of its pieces. */
 int watch_held(void);
 bool watch_holds(const void *memory, size_t len);
 
