@@ -167,7 +167,7 @@ enum pike__given pike__iocp_ask(struct pike_queue *q, struct pike__slot *slot,
     struct pike__result *r);
 /* What it has told, where it has told something. */
 ULONG pike__iocp_told(const struct pike__packet *p);
-/* Whether an op has still to wait for urgent data; the wait for them. */
+/* Whether an op has still to ask for urgent data; whether there are any. */
 bool pike__iocp_urgent(const struct pike__slot *slot);
 enum pike__given pike__iocp_ask_urgent(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r);

@@ -204,7 +204,8 @@ enum pike__given pike__iocp_ask(struct pike_queue *q, struct pike__slot *slot,
 
 /* ---- urgent data ---- */
 
-/* They are waited for apart from all others. */
+/* They are asked for apart from all others: a receive of them would wait where
+ * on other systems it says that there are none. */
 bool pike__iocp_urgent(const struct pike__slot *slot)
 {
 	return slot->lane == PIKE__READS &&
@@ -217,20 +218,25 @@ bool pike__iocp_urgent(const struct pike__slot *slot)
 enum pike__given pike__iocp_ask_urgent(
     struct pike_queue *q, struct pike__slot *slot, struct pike__result *r)
 {
-	return pike__iocp_ask(q, slot,
-	    PIKE__AFD_RECEIVE_EXPEDITED | PIKE__AFD_DISCONNECT |
-		PIKE__AFD_ABORT,
-	    INT64_MAX, PIKE__BY_URGENT, r);
+	return pike__iocp_ask(
+	    q, slot, PIKE__AFD_RECEIVE_EXPEDITED, 0, PIKE__BY_URGENT, r);
 }
 
 enum pike__took pike__iocp_took_urgent(struct pike_queue *q,
     struct pike__slot *slot, struct pike__packet *p, struct pike__result *r)
 {
 	(void)q;
+	if (pike__iocp_told(p) & PIKE__AFD_RECEIVE_EXPEDITED) {
+		slot->phase |= PIKE__IOCP_FULL;
+		return PIKE__TOOK_ON;
+	}
 	if (p->error == ERROR_OPERATION_ABORTED)
 		return pike__iocp_aborted(slot, r);
-	slot->phase |= PIKE__IOCP_FULL;
-	return PIKE__TOOK_ON;
+	if (pike__win_passes(p->error))
+		return PIKE__TOOK_LATER;
+	pike__win_error(
+	    r, p->error && p->error != ERROR_TIMEOUT ? p->error : WSAEINVAL);
+	return PIKE__TOOK_ALL;
 }
 
 /* ---- pipes ---- */

@@ -361,6 +361,30 @@ CASE(urgent_byte_is_received_with_its_flag)
 	ck_assert_int_eq(urgent, '!');
 }
 
+/* Whatever else there is to receive, the end too. */
+CASE(urgent_byte_that_is_not_there_is_not_waited_for)
+{
+	pike_handle h;
+	pike_fd peer;
+	char in[4] = "";
+
+	rig_peer(rig, RIG_TCP, &h, &peer);
+	struct pike_op op = op_how(op_recv(h, in, 1), PIKE_MSG_OOB);
+	expect_op(rig, op, -PIKE_EINVAL);
+	peer_write(rig, peer, "data", 4);
+	expect_op(rig, op_poll(h, PIKE_POLL_IN), PIKE_POLL_IN);
+	expect_op(rig, op, -PIKE_EINVAL);
+	expect_op(rig, op_recv(h, in, 4), 4);
+	ck_assert_mem_eq(in, "data", 4);
+	ck_assert_int_eq(port_send_urgent(peer, '!'), 0);
+	expect_op(rig, op_poll(h, PIKE_POLL_PRI), PIKE_POLL_PRI);
+	expect_op(rig, op, 1);
+	expect_op(rig, op, -PIKE_EINVAL);
+	port_finish_writing(peer);
+	expect_op_flags(rig, op_recv(h, in, 4), 0, PIKE_EOF);
+	expect_op(rig, op, -PIKE_EINVAL);
+}
+
 /* And a stream has no sender to tell, whatever was asked of the system before.
  */
 CASE(urgent_byte_has_no_sender)
@@ -429,6 +453,7 @@ int main(void)
 	area_add(peek_and_urgent_cannot_be_whole);
 	area_add(urgent_byte_does_not_end_a_recv);
 	area_add(urgent_byte_is_received_with_its_flag);
+	area_add(urgent_byte_that_is_not_there_is_not_waited_for);
 	area_add(urgent_byte_has_no_sender);
 	area_add(more_is_a_hint);
 	area_add(message_flags_are_checked);

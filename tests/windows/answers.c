@@ -15,6 +15,7 @@ static struct pike__win_calls real_calls;
 static struct {
 	HANDLE port;
 	bool polls_empty; /* the driver tells nothing */
+	int polls_bad;    /* it has no memory for the next so many */
 	bool no_network;  /* of AcceptEx */
 	/* What new sockets of a family are refused with. */
 	int no_socket[PIKE__BY_NONE];
@@ -82,6 +83,10 @@ static NTSTATUS NTAPI an_control(HANDLE file, HANDLE event, void *apc,
 {
 	OVERLAPPED *ov = context;
 
+	if (answers.polls_bad) {
+		answers.polls_bad--;
+		return (NTSTATUS)0xC000009A; /* STATUS_INSUFFICIENT_RESOURCES */
+	}
 	if (!answers.polls_empty)
 		return real_calls.device_control(file, event, apc, context,
 		    status, code, in, in_len, out, out_len);
@@ -137,6 +142,25 @@ CASE(a_driver_that_tells_nothing_tells_of_no_reset)
 	answers.polls_empty = true;
 	pike_id id = submit(rig, op_recv(h[1], in, 4));
 	expect_one(rig, id, 0, 0, PIKE_EOF);
+	answers.polls_empty = false;
+}
+
+/* That there are none is said only by who could look. */
+CASE(urgent_data_are_asked_for_again)
+{
+	pike_handle h[2];
+	char in = 0;
+
+	rig_tcp_pair(rig, h);
+	struct pike_op op = op_how(op_recv(h[1], &in, 1), PIKE_MSG_OOB);
+	expect_op(rig, op_how(op_send(h[0], "!", 1), PIKE_MSG_OOB), 1);
+	expect_op(rig, op_poll(h[1], PIKE_POLL_PRI), PIKE_POLL_PRI);
+	answers.polls_bad = 3;
+	expect_op(rig, op, 1);
+	ck_assert_int_eq(in, '!');
+	ck_assert_int_eq(answers.polls_bad, 0);
+	answers.polls_empty = true;
+	expect_op(rig, op, -PIKE_EINVAL);
 	answers.polls_empty = false;
 }
 
@@ -334,6 +358,7 @@ int main(void)
 	answers_seam();
 	area_begin("answers");
 	area_add(a_driver_that_tells_nothing_tells_of_no_reset);
+	area_add(urgent_data_are_asked_for_again);
 	area_add(an_accept_ends_when_the_network_is_down);
 	area_add(a_machine_without_ipv4_has_the_rest);
 	area_add(a_later_queue_finds_what_an_earlier_did_not);
