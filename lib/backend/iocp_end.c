@@ -103,9 +103,11 @@ enum pike__took pike__iocp_end_met(
 enum pike__took pike__iocp_over(struct pike__slot *slot, struct pike__result *r)
 {
 	if (slot->handle->kind != PIKE__SOCKET_STREAM || slot->handle->gone ||
-	    (slot->handle->flags & PIKE__IOCP_ENDED) ||
-	    slot->state == PIKE__ENDING)
+	    (slot->handle->flags & PIKE__IOCP_ENDED))
 		return pike__iocp_end_met(slot, r);
+	/* Who is cancelled says neither: the next will be told. */
+	if (slot->state == PIKE__ENDING)
+		return pike__iocp_aborted(slot, r);
 	slot->phase |= PIKE__IOCP_OVER;
 	return PIKE__TOOK_ON;
 }
@@ -113,12 +115,15 @@ enum pike__took pike__iocp_over(struct pike__slot *slot, struct pike__result *r)
 enum pike__took pike__iocp_took_over(struct pike_queue *q,
     struct pike__slot *slot, struct pike__packet *p, struct pike__result *r)
 {
+	bool answered = !p->error || p->error == ERROR_TIMEOUT;
+
 	(void)q;
 	slot->phase &= (uint8_t)~PIKE__IOCP_OVER;
 	if (pike__iocp_told(p) & PIKE__AFD_ABORT)
 		slot->handle->gone = PIKE_ECONNRESET;
-	else if ((!p->error || p->error == ERROR_TIMEOUT) &&
-		 !(slot->phase & PIKE__IOCP_SHUT))
+	else if (!answered && slot->state == PIKE__ENDING)
+		return pike__iocp_aborted(slot, r);
+	else if (answered && !(slot->phase & PIKE__IOCP_SHUT))
 		slot->handle->flags |= PIKE__IOCP_ENDED;
 	return pike__iocp_end_met(slot, r);
 }

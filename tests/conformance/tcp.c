@@ -235,6 +235,23 @@ CASE(reset_stays)
 	ck_assert(c.err == PIKE_ECONNRESET || c.err == PIKE_EPIPE);
 }
 
+/* It may say that it was cancelled; but then the next one is told. */
+CASE(a_cancelled_recv_takes_no_reset_for_an_end)
+{
+	pike_handle h;
+	pike_fd peer;
+	char in;
+
+	rig_peer(rig, RIG_TCP, &h, &peer);
+	rig_disown(rig, peer);
+	port_reset(peer);
+	pike_id id = submit(rig, op_recv(h, &in, 1));
+	pike_cancel(rig->q, id);
+	struct pike_completion c = wait_one(rig, id);
+	ck_assert(c.res == -PIKE_ECONNRESET || c.res == -PIKE_ECANCELED);
+	expect_op(rig, op_recv(h, &in, 1), -PIKE_ECONNRESET);
+}
+
 CASE(half_close_by_the_peer_leaves_our_sending)
 {
 	pike_handle h;
@@ -445,6 +462,7 @@ int main(void)
 	area_add(reset_reaches_both_directions);
 	area_add(reset_that_a_send_saw_is_no_end_for_a_recv);
 	area_add(reset_stays);
+	area_add(a_cancelled_recv_takes_no_reset_for_an_end);
 	area_add(half_close_by_the_peer_leaves_our_sending);
 	area_add(transfers_never_connected);
 	area_add(transfers_on_a_listener);
