@@ -112,7 +112,9 @@ int kernel_turn(enum kernel_call call, int fd)
 		kernel_blame("works without end");
 	if (kernel.plan.storm)
 		return storm(call);
-	if (kernel.calls == kernel.plan.fail_at) {
+	if (kernel.calls == kernel.plan.fail_at &&
+	    (!kernel.plan.name ||
+		strcmp(kernel.plan.name, kernel_errors[call].name) == 0)) {
 		kernel.fd = fd;
 		return choose(call, kernel.plan.choice);
 	}

@@ -19,6 +19,7 @@ struct kernel_plan {
 	unsigned fail_at;     /* the call of this number fails, from 1 */
 	unsigned choice;      /* with this of its errors */
 	bool for_good;        /* and all others of its kind after it */
+	const char *name;     /* only if it is this; null: whichever it is */
 	bool one_byte;        /* streams move one byte at a time */
 	unsigned interrupted; /* each call that may says EINTR so often first */
 	bool tiny; /* rings of four entries, enters that take one of them, and

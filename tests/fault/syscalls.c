@@ -58,6 +58,7 @@ static bool may_fail_for_good(void)
 static bool play_failure(const struct scenario *s, unsigned at, unsigned choice)
 {
 	struct kernel_plan plan = {.fail_at = at, .choice = choice};
+	unsigned choices;
 
 	play(s, &plan, false);
 	if (!kernel.name)
@@ -65,7 +66,11 @@ static bool play_failure(const struct scenario *s, unsigned at, unsigned choice)
 	if (!may_fail_for_good())
 		return true;
 	plan.for_good = true;
+	plan.name = kernel.name; /* it may be another's turn this time */
+	choices = kernel.choices;
 	play(s, &plan, (at + choice) % 2);
+	kernel.name = plan.name;
+	kernel.choices = choices;
 	return true;
 }
 

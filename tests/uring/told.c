@@ -245,6 +245,14 @@ static int late_eventfd(struct io_uring *r, int fd)
 	return real.uring_eventfd(r, inner);
 }
 
+static int no_eventfd(struct io_uring *r, int fd)
+{
+	(void)r;
+	(void)fd;
+	errno = ENOMEM;
+	return -1;
+}
+
 static int late_eventfd_end(struct io_uring *r)
 {
 	if (forbidden) {
@@ -406,6 +414,18 @@ START_TEST(a_ring_that_cannot_be_exchanged_is_kept)
 }
 END_TEST
 
+START_TEST(what_cannot_be_registered_at_all_is_told)
+{
+	struct pike_queue *q = opened_late(rungs[_i]);
+
+	pike__sys.uring_eventfd = no_eventfd;
+	ck_assert_int_eq(pike_pollable(q), -PIKE_ENOMEM);
+	pike__sys.uring_eventfd = late_eventfd;
+	tells_of_each(q, -1);
+	pike_queue_close(q);
+}
+END_TEST
+
 /* Meanwhile the loop is woken in vain, but woken. */
 START_TEST(what_cannot_be_registered_again_is_later)
 {
@@ -446,6 +466,8 @@ int main(void)
 	    tcase, what_may_not_be_registered_again_and_is_late_is_told);
 	tcase_add_loop_test(
 	    tcase, a_ring_that_cannot_be_exchanged_is_kept, 0, n);
+	tcase_add_loop_test(
+	    tcase, what_cannot_be_registered_at_all_is_told, 0, n);
 	tcase_add_test(tcase, what_cannot_be_registered_again_is_later);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
