@@ -300,7 +300,8 @@ static bool readable(int fd, bool awaited)
 	return poll(&p, 1, 0) == 1;
 }
 
-/* By what it shows alone, that is now asked for when it is negative. */
+/* By what it shows alone, that is now asked for when it is negative; then it is
+ * closed. */
 static void tells_of_each(struct pike_queue *q, int shown)
 {
 	struct pike_op op = {.opcode = PIKE_RECV, .len = 1};
@@ -323,6 +324,7 @@ static void tells_of_each(struct pike_queue *q, int shown)
 		ck_assert_int_eq(pike_reap(q, &c, 1, 0), 1);
 		ck_assert_int_eq(c.res, 1);
 	}
+	pike_queue_close(q);
 }
 
 static struct pike_queue *opened_late(unsigned unknown)
@@ -341,7 +343,6 @@ START_TEST(what_is_told_late_and_once_wakes_a_foreign_loop)
 	struct pike_queue *q = opened_late(rungs[_i]);
 
 	tells_of_each(q, -1);
-	pike_queue_close(q);
 }
 END_TEST
 
@@ -353,21 +354,24 @@ START_TEST(an_idle_ring_whose_work_is_deferred_is_exchanged)
 
 	ck_assert(!(ring->flags & IORING_SETUP_DEFER_TASKRUN));
 	tells_of_each(q, shown);
-	pike_queue_close(q);
 }
 END_TEST
+
+static void tells_by_the_same_ring(struct pike_queue *q)
+{
+	const unsigned flags = ring->flags;
+	int shown = pike_pollable(q);
+
+	ck_assert_uint_eq(ring->flags, flags);
+	tells_of_each(q, shown);
+}
 
 START_TEST(a_ring_that_tells_at_once_is_kept)
 {
 	struct pike_queue *q = opened_late(rungs[_i]);
-	const unsigned flags = ring->flags;
-	int shown;
 
 	pike__sys.write = prompt_write;
-	shown = pike_pollable(q);
-	ck_assert_uint_eq(ring->flags, flags);
-	tells_of_each(q, shown);
-	pike_queue_close(q);
+	tells_by_the_same_ring(q);
 }
 END_TEST
 
@@ -396,21 +400,15 @@ START_TEST(what_may_not_be_registered_again_and_is_late_is_told)
 
 	forbidden = true;
 	tells_of_each(q, -1);
-	pike_queue_close(q);
 }
 END_TEST
 
 START_TEST(a_ring_that_cannot_be_exchanged_is_kept)
 {
 	struct pike_queue *q = opened_late(rungs[_i]);
-	const unsigned flags = ring->flags;
-	int shown;
 
 	flags_unknown = ~0u;
-	shown = pike_pollable(q);
-	ck_assert_uint_eq(ring->flags, flags);
-	tells_of_each(q, shown);
-	pike_queue_close(q);
+	tells_by_the_same_ring(q);
 }
 END_TEST
 
@@ -422,7 +420,6 @@ START_TEST(what_cannot_be_registered_at_all_is_told)
 	ck_assert_int_eq(pike_pollable(q), -PIKE_ENOMEM);
 	pike__sys.uring_eventfd = late_eventfd;
 	tells_of_each(q, -1);
-	pike_queue_close(q);
 }
 END_TEST
 
@@ -434,7 +431,6 @@ START_TEST(what_cannot_be_registered_again_is_later)
 	refused = 5;
 	tells_of_each(q, -1);
 	ck_assert_int_eq(refused, 0);
-	pike_queue_close(q);
 }
 END_TEST
 
